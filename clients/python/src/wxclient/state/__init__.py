@@ -1,0 +1,1 @@
+"""The durable state of one device: one SQLite file in a locked directory."""

@@ -1,0 +1,1 @@
+"""What the terminal client knows and does, without a terminal."""

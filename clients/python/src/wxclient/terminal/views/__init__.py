@@ -1,0 +1,1 @@
+"""What is drawn, with textual; nothing else of the project imports it."""

@@ -1,0 +1,1 @@
+"""The store room: durable state. The only room that knows SQL or a database driver."""

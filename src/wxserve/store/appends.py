@@ -1,0 +1,97 @@
+"""Appending a message: dedupe, then authorise, then admit; all inside the transaction."""
+
+from hashlib import sha256
+from typing import Final
+
+from wxserve.protocol.errors import ErrorCode
+from wxserve.protocol.exceptions import Refusal
+from wxserve.protocol.frames import Accepted
+from wxserve.protocol.identifiers import (
+    AccountId,
+    ConversationId,
+    OpId,
+    op_counter,
+    sender_of,
+)
+
+from .errors import storage_full
+from .state import Append, Conversation, Device, Entry, MemberState, Turn
+from .transaction import Transaction
+
+OPS_IN_FLIGHT_MAX = 1024
+"""Operations of one device above its floor; the client raises the floor with ACK."""
+_JOINED: Final = int(MemberState.JOINED)
+
+
+def content_digest(content: bytes) -> bytes:
+    """Return the digest by which equal operations are recognised."""
+    return sha256(content).digest()
+
+
+def append_message(tx: Transaction, append: Append) -> Entry | Accepted:
+    """Append a message, or return the answer it was given before.
+
+    Raises:
+        Refusal: nothing was recorded.
+    """
+    device = tx.device(append.device)
+    if device is None or device.revoked:
+        raise Refusal(ErrorCode.DEVICE_REVOKED)
+    known = dedupe(tx, device, append.op, append.digest)
+    if known is not None:
+        return known
+    if tx.turns.waiting:
+        tx.turns.check(Turn(append.device, append.conversation, append.counter))
+    conversation = writable(tx, append.conversation, append.account)
+    admit(tx, device, append.counter, append.unadmitted)
+    return tx.append(conversation, append, sender_of(append.account, append.device))
+
+
+def dedupe(tx: Transaction, device: Device, op: OpId, digest: bytes) -> Accepted | None:
+    """Return the first answer of an operation that was accepted before, None for a new one.
+
+    Raises:
+        Refusal: CONFLICT, OP_EXPIRED.
+    """
+    counter = op_counter(op)
+    known = tx.known_op(device, op, counter)
+    if known is not None:
+        if known.digest != digest:
+            raise Refusal(ErrorCode.CONFLICT, seq=known.accepted.seq)
+        return known.accepted
+    if counter < device.op_floor:
+        raise Refusal(ErrorCode.OP_EXPIRED)
+    return None
+
+
+def admit(tx: Transaction, device: Device, counter: int, unadmitted: Refusal | None) -> None:
+    """Refuse for now what authorisation let pass, if a window, a budget or the disk is used up.
+
+    Raises:
+        Refusal: OPS_IN_FLIGHT, what admission said, STORAGE_FULL.
+    """
+    if counter >= device.op_floor + OPS_IN_FLIGHT_MAX:
+        raise Refusal(ErrorCode.OPS_IN_FLIGHT)
+    refusal = unadmitted or (storage_full() if tx.full else None)
+    if refusal is not None:
+        raise refusal
+
+
+def writable(tx: Transaction, conversation: ConversationId, account: AccountId) -> Conversation:
+    """Return a conversation that the account may write to now.
+
+    Raises:
+        Refusal: FORBIDDEN (the same for every reason a stranger must not learn), KIND_NOT_ALLOWED,
+            CONVERSATION_CLOSED.
+    """
+    state = tx.conversation(conversation)
+    member = state.members.get(account) if state is not None else None
+    if state is None or member is None or member.state != _JOINED:
+        raise Refusal(ErrorCode.FORBIDDEN)
+    if not state.takes_messages:
+        raise Refusal(ErrorCode.KIND_NOT_ALLOWED)
+    if state.closed:
+        raise Refusal(ErrorCode.CONVERSATION_CLOSED)
+    if account in state.blocked:
+        raise Refusal(ErrorCode.FORBIDDEN)
+    return state

@@ -1,0 +1,1 @@
+"""The public test kit: an in-memory server, virtual time, faults."""

@@ -1,0 +1,290 @@
+"""The step that serves all sockets: read a little from each, then one write for each dirty one.
+
+Nothing here waits. Each method is an ordinary function that a test can call; ``server.py`` calls
+them from its tasks. Source of the design: docs/decisions/0006.
+"""
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from wxserve.protocol.codec import encode
+from wxserve.protocol.exceptions import Refusal
+from wxserve.protocol.transcript import NO_BINDING
+
+from .entrance import Entrance
+from .poller import READ, WRITE
+from .stream import Phase, Stream
+from .streams import StreamSet
+from .tls import TlsChannel, TlsIdentity
+
+if TYPE_CHECKING:
+    from .limits import TransportLimits
+    from .ports import Link, Router
+
+_log = logging.getLogger("wxserve.transport")
+
+
+class PumpStatistics(NamedTuple):
+    """Counts since the start, and of now.
+
+    Attributes:
+        streams: open sockets now.
+        handshakes: unfinished TLS handshakes now.
+        accepted: sockets taken.
+        refused: sockets turned away by a limit.
+        timed_out: sockets reset at a deadline.
+        descriptors_exhausted: how often there was no descriptor left.
+    """
+
+    streams: int
+    handshakes: int
+    accepted: int
+    refused: int
+    timed_out: int
+    descriptors_exhausted: int
+
+
+class Pump:
+    """All sockets of one process."""
+
+    def __init__(
+        self,
+        router: "Router",
+        tls: TlsIdentity | None,
+        limits: "TransportLimits",
+        clock: Callable[[], float],
+    ) -> None:
+        """Make a pump without sockets.
+
+        Args:
+            router: gives links.
+            tls: None serves plain TCP.
+            limits: of everything.
+            clock: monotonic seconds.
+        """
+        self.streams = StreamSet(limits)
+        self.entrance = Entrance(self.streams, self, limits, tls=tls is not None)
+        self._router = router
+        self._tls = tls
+        self._limits = limits
+        self._clock = clock
+        self._buffer = memoryview(bytearray(limits.recv_bytes))
+        self._timed_out = 0
+        self._crowded = False
+
+    def step(self) -> None:
+        """Serve what is ready now, then write what gathered."""
+        for descriptor, events in self.streams.poller.ready(self._limits.events_per_step_max):
+            stream = self.streams.by_descriptor(descriptor)
+            if stream is not None:
+                self._guard(self._serve, stream, events)
+            elif descriptor == self.streams.strangers.fileno():
+                self._serve_strangers()
+            else:
+                self.entrance.accept(descriptor, self._clock(), crowded=self._crowded)
+        self.flush()
+
+    def _serve_strangers(self) -> None:
+        """Serve a few of those that nobody has logged in on; the next step reports the others."""
+        ready = self.streams.strangers.ready(self._limits.strangers_per_step_max)
+        self._crowded = len(ready) == self._limits.strangers_per_step_max
+        for descriptor, events in ready:
+            stream = self.streams.by_descriptor(descriptor)
+            if stream is not None:
+                self._guard(self._serve, stream, events)
+                if stream.link is not None and stream.link.authenticated:
+                    self.streams.acquaint(stream)
+
+    def flush(self) -> None:
+        """Write to every link that became dirty, and hang up where it is wished."""
+        for link in self._router.dirty.take():
+            stream = self.streams.by_link(link)
+            if stream is not None:
+                self._guard(self._write, stream, 0)
+
+    def sweep(self, now: float) -> None:
+        """Enforce the deadlines; call it about once a second.
+
+        Args:
+            now: monotonic seconds.
+        """
+        self._timed_out += self.streams.sweep(now)
+        self.entrance.sweep(now)
+
+    def close(self) -> None:
+        """Close every socket at once."""
+        self.entrance.stop()
+        self.streams.close_all()
+
+    def statistics(self) -> PumpStatistics:
+        """Return the counts."""
+        door = self.entrance
+        return PumpStatistics(
+            len(self.streams),
+            self.streams.handshakes,
+            door.accepted,
+            door.refused,
+            self._timed_out,
+            door.descriptors_exhausted,
+        )
+
+    def _guard(self, action: Callable[[Stream, int], None], stream: Stream, events: int) -> None:
+        """Serve one stream; its errors end that one and no other."""
+        try:
+            action(stream, events)
+        except OSError:
+            self.streams.close(stream)
+        except Exception:  # noqa: BLE001 - a defect met by one peer must not disconnect the others
+            _log.exception("connection.defect")
+            self.streams.close(stream)
+        else:
+            self.streams.watch(stream)
+
+    def _serve(self, stream: Stream, events: int) -> None:
+        if events & WRITE:
+            self._write(stream, events)
+        if events & ~WRITE and stream.socket.fileno() >= 0:
+            self._read(stream, events)
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def _read(self, stream: Stream, events: int) -> None:
+        """Take at most ``recv_bytes``.
+
+        A paused stream is not watched for reading, so what is reported then is a hang-up or an
+        error, which cannot be unwatched.
+        """
+        if events & READ == 0 and stream.link is not None and stream.link.paused:
+            self.streams.close(stream)
+            return
+        try:
+            count = stream.socket.recv_into(self._buffer)
+        except BlockingIOError:
+            return
+        if count == 0:
+            self.streams.close(stream)
+        else:
+            self._take(stream, self._buffer[:count])
+
+    def _take(self, stream: Stream, data: memoryview) -> None:
+        if stream.phase is Phase.HANDSHAKE:
+            self._shake(stream, data)
+            return
+        link = stream.link
+        if link is None or link.closing:
+            return  # read only so that the peer is not reset; what it says is too late
+        if stream.tls is None:
+            link.receive(bytes(data))
+        else:
+            self._decrypt(stream, link, data)
+
+    def _decrypt(self, stream: Stream, link: "Link", data: memoryview) -> None:
+        assert stream.tls is not None
+        plaintext, ended = stream.tls.decrypt(data)
+        if plaintext:
+            link.receive(plaintext)
+        if ended:
+            self.streams.close(stream)
+
+    def _shake(self, stream: Stream, data: memoryview) -> None:
+        """Go on with a handshake; a peer costs a channel when its first record is whole."""
+        assert self._tls is not None
+        if stream.tls is None:
+            data = memoryview(stream.greet(data))
+            if not data:
+                return
+            now = self._clock()
+            self._make_room(now)
+            self.streams.begin_channel(stream, TlsChannel(self._tls.context), now)
+        assert stream.tls is not None
+        try:
+            done = stream.tls.shake(data)
+        except ssl.SSLError as error:
+            _log.debug("tls.handshake_failed", extra={"reason": error.reason})
+            self.hang_up(stream)
+            return
+        self._write(stream, 0)
+        if done:
+            self.open(stream)
+            if stream.link is not None:
+                self._decrypt(stream, stream.link, data[:0])
+
+    def _make_room(self, now: float) -> None:
+        """Drop the oldest begun handshake if there are too many; what it said last may wait."""
+        oldest = self.streams.excess(now)
+        if oldest is not None:
+            self._guard(self._read, oldest, READ)
+            if self.streams.excess(now) is oldest:
+                self.entrance.refused += 1
+                self.streams.close(oldest, reset=True)
+
+    def open(self, stream: Stream) -> None:
+        """Give a stream that is ready for frames its link, or the reason why it gets none."""
+        self._guard(self._open, stream, 0)
+
+    def _open(self, stream: Stream, _events: int) -> None:
+        address, accepted_s = stream.address, self._clock()
+        if stream.phase is Phase.HANDSHAKE:
+            accepted_s = self.streams.end_handshake(stream)
+        stream.phase = Phase.OPEN
+        stream.address = ""
+        binding = NO_BINDING if self._tls is None else self._tls.binding
+        try:
+            link = self._router.open_link(address, binding, accepted_s)
+        except Refusal as refusal:
+            self.entrance.refused += 1
+            self.hang_up(stream, encode(refusal.reply))
+            return
+        self.streams.attach(stream, link)
+
+    # --- writing and closing ---------------------------------------------------------------
+
+    def _write(self, stream: Stream, events: int) -> None:
+        """Write what waits.
+
+        While the socket is full nothing more is taken from the link, so a slow reader costs one
+        taken chunk plus what its link allows itself.
+        """
+        if not self._write_all(stream, events):
+            if stream.link is not None and stream.link.closing:
+                known, limits = stream.link.authenticated, self._limits
+                granted_s = limits.close_deadline_s if known else limits.linger_s
+                self.streams.limit(stream, self._clock() + granted_s)
+            return
+        link = stream.link
+        stream.more = link is not None and link.has_outgoing
+        if link is not None and link.closing and not stream.more:
+            self.hang_up(stream)
+        elif stream.phase is Phase.CLOSING:
+            stream.socket.shutdown(socket.SHUT_WR)
+            stream.phase = Phase.LINGERING
+
+    def _write_all(self, stream: Stream, events: int) -> bool:
+        """Write the rest of the last chunk, then the next one.
+
+        Returns:
+            False if the socket is full.
+        """
+        if stream.unsent and not (events & WRITE and stream.write()):
+            return False
+        stream.gather()
+        return not stream.unsent or stream.write()
+
+    def hang_up(self, stream: Stream, last: bytes = b"") -> None:
+        """End a connection politely: last bytes, end of TLS, end of TCP, then a short wait.
+
+        Args:
+            stream: may have ciphertext that waits; it goes first.
+            last: frames to end with.
+        """
+        self.streams.detach(stream)
+        stream.phase = Phase.CLOSING
+        self.streams.limit(stream, self._clock() + self._limits.linger_s)
+        if stream.tls is not None:
+            last = stream.tls.drain() + stream.tls.encrypt(last) + stream.tls.close()
+            stream.tls = None  # 46 KiB that a peer which stays must not hold
+        stream.unsent = bytes(stream.unsent) + last
+        self._guard(self._write, stream, WRITE)

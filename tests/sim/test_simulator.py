@@ -1,0 +1,70 @@
+"""The promises P3, P4, P5 and P8 in simulated worlds, and P26: a seed replays what it did."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sim.campaign import Campaign
+from tests.sim.plan import ACTS
+from tests.sim.preparing import simulate
+from tests.sim.telling import digest, failure
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 600
+CHUNK = 100
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def campaign() -> Campaign:
+    """Adds up what the tests of this file ran."""
+    return Campaign()
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_simulation_whatever_breaks_keeps_its_promises(campaign: Campaign, first: int) -> None:
+    result = campaign.first_failure(range(first, first + CHUNK))
+    if result is not None:
+        pytest.fail(failure(result), pytrace=False)
+
+
+def test_simulation_over_many_seeds_tries_everything(campaign: Campaign) -> None:
+    for seed in range(campaign.seeds, 2 * CHUNK):
+        campaign.run(seed)
+    assert set(campaign.fired) >= set(ACTS)
+    seen = {
+        "raw duplicates", "client duplicates", "accepted again", "asked again",
+        "skip: not visible", "skip: expired", "skip: gone by age", "REPLACED", "GOAWAY",
+        "error 1009", "error 3006", "error 3007", "error 4001", "skip: redacted", "register",
+        "history", "history skips: not visible", "history skips: gone from history", "error 2002",
+    }  # fmt: skip
+    assert all(campaign.counts[name] for name in seen), campaign.counts
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_simulation_of_one_seed_twice_is_the_same(seed: int) -> None:
+    first, second = simulate(seed), simulate(seed)
+    assert first.trace == second.trace
+    assert (first.fired, first.counts) == (second.fired, second.counts)
+
+
+def test_simulation_in_other_processes_is_the_same() -> None:
+    told = {digest(simulate(3).trace)}
+    for hash_seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.simulate", "3", "--digest"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told.add(done.stdout.split()[-1])
+    assert len(told) == 1
+
+
+def test_simulations_of_different_seeds_differ() -> None:
+    assert len({digest(simulate(seed).trace) for seed in range(10)}) == 10

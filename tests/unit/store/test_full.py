@@ -1,0 +1,62 @@
+"""A full disk: what needs no space has its answer, whatever shares its commit."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from trio.testing import MockClock
+
+from wxserve.protocol.errors import ErrorCode
+from wxserve.protocol.exceptions import Refusal
+from wxserve.store.driver import Done
+from wxserve.store.driver_seeded import SeededDriver
+from wxserve.store.transaction import Transaction
+from wxserve.store.units import Unit
+
+from .room import Reply, seeded_room
+
+
+def fill(driver: SeededDriver) -> None:
+    """Let every transaction that has written anything fail at its commit."""
+    usual = driver.commit
+
+    def commit(work: Callable[[sqlite3.Connection], Any], done: Done[Any]) -> None:
+        def guarded(sql: sqlite3.Connection) -> Any:
+            before, result = sql.total_changes, work(sql)
+            if sql.total_changes > before:
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise error
+            return result
+
+        usual(guarded, done)
+
+    vars(driver)["commit"] = commit
+
+
+def write(tx: Transaction) -> None:
+    tx.sql.execute("INSERT INTO meta VALUES ('note', 1)")
+
+
+async def test_full_disk_answers_what_needs_no_space_beside_what_does(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with seeded_room(tmp_path, maintained=False) as room:
+        one, other = await room.enrol(), await room.enrol()
+        conversation = await room.direct(one, other, 1)
+        accepted = await room.send(one, conversation, 2)
+        fill(room.driver)
+        refused = await room.send(one, conversation, 3)
+        assert refused.code == ErrorCode.STORAGE_FULL
+        assert room.store.writer.full
+        housekeeping, reading = Reply(), Reply()
+        room.store.writer.submit(Unit(write, housekeeping.unit_done, always=True))
+        again = room.send_nowait(one, conversation, 2)
+        room.store.writer.submit(Unit(lambda _: "read", reading.unit_done, always=True))
+        outcome = await housekeeping.wait()
+        assert isinstance(outcome, Refusal)
+        assert outcome.code == ErrorCode.STORAGE_FULL
+        assert await again.wait() == accepted
+        assert await reading.wait() == "read"
+        assert not room.store.writer.failed

@@ -1,0 +1,1 @@
+"""Running the proofs within a budget, and keeping what they found."""
