@@ -43,10 +43,7 @@ def _parse(text: str) -> ast.Module:
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """Return every text file that is, or is about to be, in the repository.
-
-    The link to the protocol room is one entry of its own, so its files are read once.
-    """
+    """Return every text file that is, or is about to be, in the repository."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -57,7 +54,7 @@ def sources() -> tuple[Source, ...]:
     found: list[Source] = []
     for name in sorted(set(listed.stdout.split("\0")) - {""}):
         path = ROOT / name
-        if path.is_symlink() or not path.is_file():
+        if not path.is_file():
             continue
         try:
             found.append(Source(name, path.read_text(encoding="utf-8")))
