@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -66,9 +67,16 @@ def workplace(options: Options) -> Iterator[tuple[Path, Filled | None]]:
         filled = None
         if options.conversations:
             kept = filled_town(town_of(options))
-            shutil.copytree(kept.directory, directory / "data")
+            shutil.copytree(kept.directory, directory / "data", copy_function=_copy_durably)
             filled = Filled(directory / "data", kept.position)
         yield directory, filled
+
+
+def _copy_durably(source: str, target: str) -> None:
+    """Copy a file to stable storage, where the server's first sync would have to write it."""
+    shutil.copy2(source, target)
+    with Path(target).open("rb") as copied:
+        os.fsync(copied.fileno())
 
 
 @contextlib.contextmanager
