@@ -24,8 +24,9 @@ class TransportLimits:
     """The same while more is ready in handshakes than one step serves: what has begun is finished
     first, and the kernel keeps the others waiting."""
     strangers_per_step_max: int = 4
-    """Connections served in one step that nobody has logged in on: handshakes, of TLS too, which
-    cost up to 1 ms each. Everybody else is served first."""
+    """Connections served in one step on which nobody is logged in: handshakes, of TLS too, which cost
+    up to 1 ms each, and what a peer that hung up leaves behind. Everybody else is served first, and
+    for each that was it is one less, but one."""
     handshakes_max: int = 4096
     """Unfinished TLS handshakes; above it the oldest one is dropped, so that a flood of silent
     sockets loses its own places and not those of new clients."""

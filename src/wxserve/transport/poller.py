@@ -4,8 +4,12 @@ import select
 
 import trio
 
-READ = 0x001  # EPOLLIN; the numbers are the kernel's, so that importing works everywhere
-WRITE = 0x004  # EPOLLOUT
+# The numbers are the kernel's, so that importing works everywhere.
+READ = (
+    0x0001 | 0x2000
+)  # EPOLLIN, EPOLLRDHUP: what says that the peer will send no more is read, too
+WRITE = 0x0004  # EPOLLOUT
+HUNG_UP = 0x0008 | 0x0010 | 0x2000  # EPOLLERR, EPOLLHUP, EPOLLRDHUP
 
 
 class PlatformUnsupportedError(Exception):

@@ -15,7 +15,7 @@ from wxserve.protocol.exceptions import Refusal
 from wxserve.protocol.transcript import NO_BINDING
 
 from .entrance import Entrance
-from .poller import READ, WRITE
+from .poller import HUNG_UP, READ, WRITE
 from .stream import Phase, Stream
 from .streams import StreamSet
 from .tls import TlsChannel, TlsIdentity
@@ -73,30 +73,43 @@ class Pump:
         self._clock = clock
         self._buffer = memoryview(bytearray(limits.recv_bytes))
         self._timed_out = 0
-        self._crowded = False
 
     def step(self) -> None:
-        """Serve what is ready now, then write what gathered."""
+        """Serve what is ready now, those in first who came first, then write what gathered."""
+        served, strangers_wait, doors = 0, False, list[int]()
         for descriptor, events in self.streams.poller.ready(self._limits.events_per_step_max):
             stream = self.streams.by_descriptor(descriptor)
             if stream is not None:
-                self._guard(self._serve, stream, events)
+                if events & HUNG_UP:
+                    self.streams.turn(stream, stranger=True)
+                else:
+                    self._guard(self._serve, stream, events)
+                    served += 1
             elif descriptor == self.streams.strangers.fileno():
-                self._serve_strangers()
+                strangers_wait = True
             else:
-                self.entrance.accept(descriptor, self._clock(), crowded=self._crowded)
+                doors.append(descriptor)
+        strangers_max = max(1, self._limits.strangers_per_step_max - served)
+        crowded = strangers_wait and self._serve_strangers(strangers_max) == strangers_max
+        for descriptor in doors:
+            self.entrance.accept(descriptor, self._clock(), crowded=crowded)
         self.flush()
 
-    def _serve_strangers(self) -> None:
-        """Serve a few of those that nobody has logged in on; the next step reports the others."""
-        ready = self.streams.strangers.ready(self._limits.strangers_per_step_max)
-        self._crowded = len(ready) == self._limits.strangers_per_step_max
+    def _serve_strangers(self, streams_max: int) -> int:
+        """Serve a few of those on which nobody is logged in; the next step reports the others.
+
+        Returns:
+            How many were served.
+        """
+        ready = self.streams.strangers.ready(streams_max)
         for descriptor, events in ready:
             stream = self.streams.by_descriptor(descriptor)
             if stream is not None:
                 self._guard(self._serve, stream, events)
-                if stream.link is not None and stream.link.authenticated:
-                    self.streams.acquaint(stream)
+                link = stream.link
+                if link is not None and link.authenticated and not events & HUNG_UP:
+                    self.streams.turn(stream, stranger=False)
+        return len(ready)
 
     def flush(self) -> None:
         """Write to every link that became dirty, and hang up where it is wished."""

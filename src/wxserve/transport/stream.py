@@ -39,7 +39,7 @@ class Stream:
         unsent: what the socket did not take yet; nothing else is taken or encrypted before it.
         more: whether the link kept bytes back although the socket took everything.
         interest: the events that the poller watches.
-        stranger: nobody has logged in on it, as far as it was looked at.
+        stranger: nobody is logged in on it, as far as it was looked at.
     """
 
     __slots__ = (

@@ -23,7 +23,8 @@ class StreamSet:
 
     Attributes:
         poller: watches the sockets, and ``strangers``.
-        strangers: watches the sockets that nobody has logged in on, which are served last.
+        strangers: watches the sockets on which nobody is logged in, not yet or because the peer hung
+            up; they are served last.
         book: what each address uses of its allowance.
         when_empty: called when the last socket is closed.
         by_descriptor: returns the stream of a descriptor, if it is one.
@@ -75,12 +76,12 @@ class StreamSet:
         self.strangers.add(sock.fileno(), READ)
         return stream
 
-    def acquaint(self, stream: Stream) -> None:
-        """Serve an open stream with those that somebody has logged in on, from now on."""
-        stream.stranger = False
+    def turn(self, stream: Stream, *, stranger: bool) -> None:
+        """Serve an open stream with the strangers from now on, or with the others."""
         descriptor = stream.socket.fileno()
-        self.strangers.remove(descriptor)
-        self.poller.add(descriptor, stream.interest)
+        self._poller_of(stream).remove(descriptor)
+        stream.stranger = stranger
+        self._poller_of(stream).add(descriptor, stream.interest)
 
     def _poller_of(self, stream: Stream) -> Poller:
         return self.strangers if stream.stranger else self.poller

@@ -72,7 +72,7 @@ def test_everything_that_gathered_in_a_step_is_taken_once() -> None:
 
 
 def test_those_who_logged_in_are_served_whatever_waits_of_those_who_did_not() -> None:
-    limits = TransportLimits(strangers_per_step_max=2)
+    limits = TransportLimits(strangers_per_step_max=3)
     with stage(FakeRouter(echo=True), limits=limits) as made:
         peer, friend = made.joined()
         friend.authenticated = True
@@ -89,6 +89,47 @@ def test_those_who_logged_in_are_served_whatever_waits_of_those_who_did_not() ->
             friend.received = b""
             assert sum(bool(link.received) for link in strangers) == before + 2
         made.until(lambda: all(link.received == b"hello" for link in strangers))
+
+
+def test_strangers_are_served_however_many_others_are() -> None:
+    limits = TransportLimits(strangers_per_step_max=2)
+    with stage(FakeRouter(echo=True), limits=limits) as made:
+        friends = [made.joined() for _ in range(8)]
+        for peer, friend in friends:
+            friend.authenticated = True
+            peer.send(b"x")
+        made.until(lambda: all(friend.received for _, friend in friends))
+        stranger, link = made.joined()
+        stranger.send(b"hello")
+        for peer, _ in friends:
+            peer.send(b"y")
+        made.pump.step()
+        assert link.received == b"hello"
+
+
+def test_those_who_hang_up_are_served_last() -> None:
+    limits = TransportLimits(strangers_per_step_max=3)
+    with stage(FakeRouter(echo=True), limits=limits) as made:
+        devices = [made.joined() for _ in range(21)]
+        for peer, link in devices:
+            link.authenticated = True
+            peer.send(b"x")
+        made.until(lambda: all(link.received for _, link in devices))
+        (one, friend), *others = devices
+        for peer, _ in others:
+            peer.send(b"goodbye")
+            peer.close()
+        made.pump.step()  # sees that they hung up
+        for _ in range(5):
+            before = sum(link.is_lost for _, link in others)
+            friend.received = b""
+            one.send(b"y")
+            made.pump.step()
+            assert friend.received == b"y"
+            assert sum(link.is_lost for _, link in others) <= before + 2
+        made.until(lambda: all(link.is_lost for _, link in others))
+        assert all(link.received == b"xgoodbye" for _, link in others)
+        assert not friend.is_lost
 
 
 def test_few_come_in_while_those_inside_are_not_heard() -> None:
