@@ -90,7 +90,7 @@ def forget_what_came_early(
 def acknowledge_one_more(
     self: Store, device: DeviceId, conversation: ConversationId, seq: int
 ) -> None:
-    self.cursors.raise_to(device, conversation, seq + 1)
+    self.cursors.waiting.raise_to(device, conversation, seq + 1)
 
 
 def forget_operations(self: Store, device: DeviceId, floor: int) -> None:

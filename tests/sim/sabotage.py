@@ -83,7 +83,7 @@ def acknowledge_one_more(
     self: Store, device: DeviceId, conversation: ConversationId, seq: int
 ) -> None:
     """Believe that one entry more was acknowledged."""
-    self.cursors.raise_to(device, conversation, seq + 1)
+    self.cursors.waiting.raise_to(device, conversation, seq + 1)
 
 
 def say_current(self: Delivery, session: Session, entry: Entry) -> bool:

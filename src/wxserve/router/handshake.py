@@ -110,9 +110,7 @@ class Handshake:
         public_key, account = known
         if account != credential.account or not verifies(public_key, signature, signed):
             raise Refusal(ErrorCode.AUTH_FAILED)
-        self._store.submit(
-            lambda tx: log_in(tx, credential.device), self._answer(link), always=True
-        )
+        self._store.look(lambda tx: log_in(tx, credential.device), self._answer(link))
 
     def _enrol(self, link: Link, credential: Enrolment, signature: bytes, signed: bytes) -> None:
         if credential.verifier != INVITE_VERIFIER:

@@ -157,6 +157,7 @@ class Router:
         if earlier is not None:
             self._end_session(earlier, f.Replaced())
         self._store.begin_order(device.id)
+        self._store.note_log_in(device)
         link.send(self._welcome(session, device))
         link.session = session
         link.authenticated = True

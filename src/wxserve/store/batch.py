@@ -9,7 +9,7 @@ from .appends import append_message
 from .errors import BatchLostError, is_fatal, primary_code, refusal_for, storage_full
 from .state import Append, Entry
 from .transaction import Transaction
-from .units import Item, Unit, turn_of
+from .units import Item, Look, Unit, turn_of
 from .watched import fatal_error
 
 _LOST: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT})
@@ -44,7 +44,7 @@ def run_batch(sql: sqlite3.Connection, tx: Transaction, batch: list[Item]) -> Ba
     before = sql.total_changes
     outcomes: list[tuple[Any, tuple[Entry, ...]]] = []
     for index, item in enumerate(batch):
-        if not isinstance(item, Append):
+        if isinstance(item, Unit):
             tx.flush()  # before the unit's savepoint; if it fails, the unit is not to blame
         try:
             outcomes.append(_run(tx, item))
@@ -68,9 +68,12 @@ def _check(sql: sqlite3.Connection, index: int) -> None:
 
 def _run(tx: Transaction, item: Item) -> tuple[Any, tuple[Entry, ...]]:
     try:
-        outcome = (
-            (append_message(tx, item), ()) if isinstance(item, Append) else _run_unit(tx, item)
-        )
+        if isinstance(item, Append):
+            outcome: tuple[Any, tuple[Entry, ...]] = append_message(tx, item), ()
+        elif isinstance(item, Look):
+            outcome = _run_look(tx, item)
+        else:
+            outcome = _run_unit(tx, item)
     except Refusal as refusal:
         if refusal.__cause__ is not None:
             tx.defects.append(refusal.__cause__)
@@ -85,6 +88,27 @@ def _decide(tx: Transaction, item: Item, refusal: Refusal | None) -> None:
     turn = turn_of(item)
     if turn is not None:
         tx.turns.decide(turn, refusal)
+
+
+def _run_look(tx: Transaction, look: Look[Any]) -> tuple[Any, tuple[Entry, ...]]:
+    """Run what writes nothing.
+
+    Raises:
+        Refusal: it refused, or failed, which its cause tells.
+    """
+    try:
+        return look.work(tx), ()
+    except Refusal:
+        raise
+    except Exception as error:
+        if _ends_batch(tx, error):
+            raise
+        refusal = refusal_for(error)
+        raise refusal from error
+
+
+def _ends_batch(tx: Transaction, error: Exception) -> bool:
+    return not tx.sql.in_transaction or primary_code(error) in _LOST or is_fatal(error)
 
 
 def _run_unit(tx: Transaction, unit: Unit[Any]) -> tuple[Any, tuple[Entry, ...]]:
@@ -104,7 +128,7 @@ def _run_unit(tx: Transaction, unit: Unit[Any]) -> tuple[Any, tuple[Entry, ...]]
         tx.abandon_unit()
         raise
     except Exception as error:
-        if not tx.sql.in_transaction or primary_code(error) in _LOST or is_fatal(error):
+        if _ends_batch(tx, error):
             raise
         tx.abandon_unit()
         refusal = refusal_for(error)

@@ -1,131 +1,205 @@
-"""Cursors and operation floors: kept in memory, written lazily, only ever raised."""
+"""Cursors, operation floors and signs of life of devices: kept in memory and written lazily."""
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from wxserve.protocol.identifiers import ConversationId, DeviceId
 
 from .memory import Memory
+from .state import Device
 from .transaction import Transaction
 
-FLUSH_ROWS_MAX: Final = 256
+FLUSH_ROWS_MAX: Final = 64
 """Cursors written in one unit; at 30 µs each in a large store, a commit that others wait for."""
 AWAKE_STEP_MS: Final = 3_600_000
 """How old the written time of a device's last sign of life may be while it is there."""
+SEEN_STEP_MS: Final = 3_600_000
+"""How old the written time of the last log-in may be; a storm of them must not be one of writes."""
 
+_CHUNK_ROWS: Final = (64, 8, 1)
+"""Rows of one statement; each hands the interpreter lock over, and a few sizes stay prepared."""
 _UPSERT: Final = (
-    "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT (device, conversation) "
+    "INSERT INTO cursor VALUES {rows} ON CONFLICT (device, conversation) "
     "DO UPDATE SET seq = max(seq, excluded.seq)"
+)
+_UPDATE: Final = (
+    "UPDATE device SET {change} FROM (VALUES {rows}) AS told WHERE device = told.column2"
 )
 
 
 class Flush(NamedTuple):
-    """What one flush writes, each list in the order of its table.
+    """What one unit of a flush writes, each list in the order of its table.
 
     Attributes:
         cursors: (device, conversation, seq).
         floors: (operation floor, device).
-        awake: devices to be noted as heard of now.
+        seen: (wall clock of its last log-in, device).
+        awake: (running time at which it was last heard of, device).
     """
 
     cursors: list[tuple[bytes, bytes, int]]
     floors: list[tuple[int, bytes]]
-    awake: list[DeviceId]
+    seen: list[tuple[int, bytes]]
+    awake: list[tuple[int, bytes]]
 
 
-class Cursors:
-    """What devices have acknowledged and is not written yet.
-
-    Losing it costs a redelivery. Two generations: the one being written, and what comes meanwhile.
+class Waiting:
+    """What the tables do not know yet of devices; each number is only ever raised.
 
     Attributes:
-        floors: operation floors to be written.
-        awake: devices heard of, to be noted.
+        raised: cursors.
+        floors: see ``Flush``, like the next two.
+        seen: see there.
+        awake: see there.
     """
 
+    __slots__ = ("awake", "floors", "raised", "seen")
+
     def __init__(self) -> None:
-        self._raised: dict[DeviceId, dict[ConversationId, int]] = {}
-        self._writing: dict[DeviceId, dict[ConversationId, int]] = {}
-        self._flush: Flush | None = None
+        self.raised: dict[DeviceId, dict[ConversationId, int]] = {}
         self.floors: dict[DeviceId, int] = {}
-        self.awake: set[DeviceId] = set()
+        self.seen: dict[DeviceId, int] = {}
+        self.awake: dict[DeviceId, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.raised or self.floors or self.seen or self.awake)
+
+    @property
+    def marks(self) -> tuple[dict[DeviceId, int], ...]:
+        """Everything but the cursors, in the order of ``Flush``."""
+        return self.floors, self.seen, self.awake
 
     def raise_to(self, device: DeviceId, conversation: ConversationId, seq: int) -> None:
-        """Note that a device has acknowledged a conversation through ``seq``."""
-        own = self._raised.setdefault(device, {})
+        """Raise a cursor."""
+        own = self.raised.setdefault(device, {})
         if seq > own.get(conversation, 0):
             own[conversation] = seq
 
-    def unwritten(self, device: DeviceId) -> dict[ConversationId, int]:
-        """Return the device's cursors that the tables do not know yet."""
-        found = dict(self._writing.get(device, {}))
-        for conversation, seq in self._raised.get(device, {}).items():
-            found[conversation] = max(seq, found.get(conversation, 0))
-        return found
+    def take(self, rows_max: int) -> "Waiting":
+        """Take out about ``rows_max`` rows; the cursors of a device stay together."""
+        taken = Waiting()
+        while self.raised and rows_max > 0:
+            device, own = self.raised.popitem()
+            taken.raised[device] = own
+            rows_max -= len(own)
+        for source, target in zip(self.marks, taken.marks, strict=True):
+            while source and rows_max > 0:
+                device, value = source.popitem()
+                target[device] = value
+                rows_max -= 1
+        return taken
 
-    def next_devices(self) -> list[DeviceId]:
-        """Return the devices whose cursors the next flush writes."""
-        found, rows = [], 0
-        for device, own in self._raised.items():
-            if rows >= FLUSH_ROWS_MAX:
-                break
-            found.append(device)
-            rows += len(own)
-        return found
-
-    @property
-    def pending(self) -> bool:
-        """Whether there is anything to write and nothing is being written."""
-        return bool(self._raised or self.floors or self.awake) and self._flush is None
-
-    def start_flush(self, devices: Iterable[DeviceId]) -> Flush:
-        """Return what to write now: the cursors of ``next_devices``, and all else that waits."""
-        for device in devices:
-            self._writing[device] = self._raised.pop(device)
-        cursors: list[tuple[bytes, bytes, int]] = sorted(
-            (device, conversation, seq)
-            for device, own in self._writing.items()
-            for conversation, seq in own.items()
-        )
-        floors = [(floor, bytes(device)) for device, floor in sorted(self.floors.items())]
-        self._flush = Flush(cursors, floors, sorted(self.awake))
-        self.floors, self.awake = {}, set()
-        return self._flush
-
-    def end_flush(self, *, written: bool) -> None:
-        """Forget what was written, or take it back if it was not."""
-        lost, self._writing = self._writing, {}
-        flush, self._flush = self._flush, None
-        if written or flush is None:
-            return
-        for device, own in lost.items():
+    def take_back(self, other: "Waiting") -> None:
+        """Let what was taken out wait again."""
+        for device, own in other.raised.items():
             for conversation, seq in own.items():
                 self.raise_to(device, conversation, seq)
-        for floor, name in flush.floors:
-            self.floors[DeviceId(name)] = max(floor, self.floors.get(DeviceId(name), 0))
-        self.awake.update(flush.awake)
+        for source, target in zip(other.marks, self.marks, strict=True):
+            for device, value in source.items():
+                target[device] = max(value, target.get(device, value))
+
+
+class Cursors:
+    """What devices have acknowledged and is not written yet, and the like.
+
+    Losing it costs a redelivery. A flush writes what waited when it began, in units of bounded
+    size; what comes meanwhile waits for the next one.
+
+    Attributes:
+        waiting: for the next flush.
+    """
+
+    def __init__(self) -> None:
+        self.waiting = Waiting()
+        self._due = Waiting()
+        self._writing = Waiting()
+        self._again = False
+
+    def unwritten(self, device: DeviceId) -> dict[ConversationId, int]:
+        """Return the device's cursors that the tables do not know yet."""
+        found: dict[ConversationId, int] = {}
+        for generation in (self._writing, self._due, self.waiting):
+            for conversation, seq in generation.raised.get(device, {}).items():
+                found[conversation] = max(seq, found.get(conversation, 0))
+        return found
+
+    def begin_flush(self) -> bool:
+        """Make due what waits; if a flush is under way, when it is done.
+
+        Returns:
+            Whether a flush has begun.
+        """
+        if self._due or self._writing:
+            self._again = True
+            return False
+        self._again = False
+        self._due, self.waiting = self.waiting, Waiting()
+        return bool(self._due)
+
+    def next_unit(self) -> Flush | None:
+        """Return what the next unit of the flush writes; None if there is nothing left of it."""
+        self._writing = writing = self._due.take(FLUSH_ROWS_MAX)
+        if not writing:
+            return None
+        cursors: list[tuple[bytes, bytes, int]] = sorted(
+            (device, conversation, seq)
+            for device, own in writing.raised.items()
+            for conversation, seq in own.items()
+        )
+        return Flush(cursors, *(_by_device(marks) for marks in writing.marks))
+
+    def end_unit(self, *, written: bool) -> bool:
+        """Forget what was written, or let it all wait again.
+
+        Returns:
+            Whether another flush was wished meanwhile, and may begin.
+        """
+        if not written:
+            self.waiting.take_back(self._due)
+            self.waiting.take_back(self._writing)
+            self._due = Waiting()
+        self._writing = Waiting()
+        return written and self._again and not self._due
+
+
+def _by_device(marks: dict[DeviceId, int]) -> list[tuple[int, bytes]]:
+    return [(value, bytes(device)) for device, value in sorted(marks.items())]
 
 
 def note_awake(memory: Memory, cursors: Cursors, device: DeviceId) -> None:
     """Note that a device is there, unless that was written not long ago."""
     state, now_ms = memory.devices.get(device), memory.running.now_ms()
     if state is not None and now_ms - state.awake_ms > AWAKE_STEP_MS:
-        state.awake_ms = now_ms
-        cursors.awake.add(device)
+        state.awake_ms = cursors.waiting.awake[device] = now_ms
+
+
+def note_seen(cursors: Cursors, state: Device, now_ms: int) -> None:
+    """Note that a device logged in, unless that was written not long ago."""
+    if not 0 <= now_ms - state.seen_ms <= SEEN_STEP_MS:
+        state.seen_ms = cursors.waiting.seen[state.id] = now_ms
 
 
 def write_cursors(tx: Transaction, flush: Flush) -> None:
-    """Write cursors and floors; both only ever rise."""
-    tx.sql.executemany(_UPSERT, flush.cursors)
-    tx.sql.executemany(
-        "UPDATE device SET op_floor = max(op_floor, ?) WHERE device = ?", flush.floors
-    )
-    write_awake(tx, flush.awake)
+    """Write what a unit of a flush is to write; all but the time of the log-in only ever rises."""
+    _write(tx.sql, _UPSERT, flush.cursors)
+    for change, marks in (
+        ("op_floor = max(op_floor, told.column1)", flush.floors),
+        ("seen_ms = told.column1", flush.seen),
+        ("awake_ms = max(awake_ms, told.column1)", flush.awake),
+    ):
+        _write(tx.sql, _UPDATE.replace("{change}", change), marks)
 
 
-def write_awake(tx: Transaction, devices: Iterable[DeviceId]) -> None:
-    """Note that devices were heard of now."""
-    tx.sql.executemany(
-        "UPDATE device SET awake_ms = max(awake_ms, ?) WHERE device = ?",
-        [(tx.running_ms, device) for device in devices],
-    )
+def _write(sql: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement over rows, many at a time."""
+    start = 0
+    while start < len(rows):
+        count = next(count for count in _CHUNK_ROWS if count <= len(rows) - start)
+        chunk = rows[start : start + count]
+        row = f"({', '.join('?' * len(chunk[0]))})"
+        sql.execute(
+            statement.replace("{rows}", ", ".join([row] * count)),
+            [value for values in chunk for value in values],
+        )
+        start += count

@@ -1,6 +1,6 @@
 """Units of work on accounts and devices: enrol, log in, list, rename, revoke."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from wxserve.protocol.envelope import ConversationKind, Kind
 from wxserve.protocol.errors import ErrorCode
@@ -17,9 +17,6 @@ from wxserve.protocol.identifiers import (
 from .limits import StoreLimits
 from .state import OPEN, Device, Member, MemberState, Role
 from .transaction import Transaction
-
-SEEN_STEP_MS: Final = 3_600_000
-"""How old the stored time of the last log-in may be; a log-in storm must not be a write storm."""
 
 
 class Newcomer(NamedTuple):
@@ -116,7 +113,7 @@ def _create_device(tx: Transaction, newcomer: Newcomer, account: AccountId) -> D
 
 
 def log_in(tx: Transaction, device: DeviceId) -> Device:
-    """Return a device that may log in, and note that it was seen.
+    """Return a device that may log in.
 
     Raises:
         Refusal: AUTH_FAILED, DEVICE_REVOKED.
@@ -126,17 +123,6 @@ def log_in(tx: Transaction, device: DeviceId) -> Device:
         raise Refusal(ErrorCode.AUTH_FAILED)
     if state.revoked:
         raise Refusal(ErrorCode.DEVICE_REVOKED)
-    if not tx.full:
-        tx.sql.execute(
-            "UPDATE device SET seen_ms = :now, awake_ms = :running WHERE device = :device "
-            "AND (seen_ms NOT BETWEEN :now - :step AND :now OR awake_ms < :running - :step)",
-            {
-                "now": tx.now_ms,
-                "running": tx.running_ms,
-                "device": device,
-                "step": SEEN_STEP_MS,
-            },
-        )
     return state
 
 

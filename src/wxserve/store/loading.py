@@ -78,13 +78,13 @@ def load_blocked(sql: sqlite3.Connection, accounts: tuple[AccountId, ...]) -> fr
 def load_device(sql: sqlite3.Connection, device: DeviceId) -> Device | None:
     """Read a device with its open operations; None if there is none."""
     row = sql.execute(
-        "SELECT account, public_key, first_position, revoked_ms, op_last, op_floor, awake_ms "
-        "FROM device WHERE device = ?",
+        "SELECT account, public_key, first_position, revoked_ms, op_last, op_floor, awake_ms, "
+        "seen_ms FROM device WHERE device = ?",
         (device,),
     ).fetchone()
     if row is None:
         return None
-    account, public_key, first_position, revoked_ms, op_last, op_floor, awake_ms = row
+    account, public_key, first_position, revoked_ms, op_last, op_floor, awake_ms, seen_ms = row
     ops = {
         counter: OpRecord(
             digest, Accepted(op_id(device, counter), ConversationId(conversation), *place)
@@ -104,5 +104,6 @@ def load_device(sql: sqlite3.Connection, device: DeviceId) -> Device | None:
         op_floor=op_floor,
         ops={counter: record for counter, record in ops.items() if counter >= op_floor},
         awake_ms=awake_ms,
+        seen_ms=seen_ms,
         op_rows=bool(ops),
     )

@@ -20,7 +20,7 @@ from .limits import StoreLimits
 from .memory import Memory
 from .reading import Page, Slice, Standing
 from .state import Entry
-from .units import Unit
+from .units import Look
 from .writer import Writer
 
 Done = Callable[[Slice | None], None]
@@ -119,7 +119,7 @@ class Standings:
                 del entries
                 done(None if isinstance(value, Refusal) else Slice(found, read.after))
 
-            self._writer.submit(Unit(lambda _: None, completed, always=True))
+            self._writer.submit(Look(lambda _: None, completed))
 
         return self._read_in_turn(work, settled)
 

@@ -110,7 +110,8 @@ class Device:
     """A device as committed, with its operations above the floor.
 
     Attributes:
-        awake_ms: running time at which it was last heard of, as written.
+        awake_ms: running time at which it was last heard of, written or about to be.
+        seen_ms: wall clock of its last log-in, the same.
         op_position: position of the newest entry by this device, to know what is merged.
         op_rows: whether the tables may hold operations of it.
     """
@@ -124,6 +125,7 @@ class Device:
     op_floor: int
     ops: dict[int, OpRecord]
     awake_ms: int = 0
+    seen_ms: int = 0
     op_position: int = 0
     op_rows: bool = False
 

@@ -14,7 +14,7 @@ from wxserve.protocol.identifiers import AccountId, ConversationId, DeviceId
 
 from . import reading
 from .conversations import AdminFrame, perform, turn_of
-from .cursors import Cursors, note_awake
+from .cursors import Cursors, note_awake, note_seen
 from .directory import Ballast
 from .driver import Driver
 from .errors import StoreFailedError
@@ -28,7 +28,7 @@ from .standings import Standings
 from .starting import Timeline
 from .state import Append, Conversation, Device, Entry, Intervals
 from .transaction import Transaction
-from .units import Outcome, Unit, Work
+from .units import Look, Outcome, Unit, Work
 from .upkeep import Upkeep
 from .writer import Writer
 
@@ -111,7 +111,7 @@ class Store:
             del entries
             done(value)
 
-        self.submit(lambda tx: tx.conversation(conversation), loaded, always=True)
+        self.look(lambda tx: tx.conversation(conversation), loaded)
 
     def changed_after(self, account: AccountId, position: int) -> bool:
         """Whether anything the account sees may have changed after a position; costs nothing."""
@@ -123,16 +123,18 @@ class Store:
         """Append a message with the next commit; its ``done`` is called after it."""
         self.writer.submit(append)
 
-    def submit(self, work: Work[T], done: Outcome[T], *, always: bool = False) -> None:
+    def look(self, work: Work[T], done: Outcome[T]) -> None:
+        """Look at the state after all that was submitted before; see ``units.Look``."""
+        self.writer.submit(Look(work, done))
+
+    def submit(self, work: Work[T], done: Outcome[T]) -> None:
         """Run a unit of work with the next commit; ``done`` is called after it.
 
         Args:
             work: the function.
             done: gets its value, or the refusal.
-            always: run it even when there is no space: it reads, or looks at
-                ``Transaction.full`` before it writes.
         """
-        self.writer.submit(Unit(work, done, always))
+        self.writer.submit(Unit(work, done))
 
     def administer(self, caller: Caller, frame: AdminFrame, done: Outcome[Accepted]) -> None:
         """Carry out an operation on a conversation with the next commit."""
@@ -168,7 +170,7 @@ class Store:
 
     def acknowledge(self, device: DeviceId, conversation: ConversationId, seq: int) -> None:
         """Raise a device's cursor; written with the next flush."""
-        self.cursors.raise_to(device, conversation, seq)
+        self.cursors.waiting.raise_to(device, conversation, seq)
 
     def raise_floor(self, device: DeviceId, floor: int) -> None:
         """Note that a device will never again send an operation below ``floor``."""
@@ -182,7 +184,7 @@ class Store:
             if isinstance(value, Device):
                 self._raise_floor(value, floor)
 
-        self.submit(lambda tx: tx.device(device), loaded, always=True)
+        self.look(lambda tx: tx.device(device), loaded)
 
     def begin_order(self, device: DeviceId) -> None:
         """Let the order of a device's operations begin afresh, with the session that begins now.
@@ -191,7 +193,7 @@ class Store:
         until it was replaced still keeps the order that it had there.
         """
         if self._memory.turns.waiting:
-            self.submit(lambda tx: tx.turns.begin(device), lambda _, __: None, always=True)
+            self.look(lambda tx: tx.turns.begin(device), lambda _, __: None)
 
     def _raise_floor(self, state: Device, floor: int) -> None:
         """Believe it even above the last accepted operation: refused ones are done with, too."""
@@ -199,7 +201,12 @@ class Store:
         if floor > state.op_floor:
             state.op_floor = floor
             state.ops = {c: record for c, record in state.ops.items() if c >= floor}
-            self.cursors.floors[state.id] = floor
+            self.cursors.waiting.floors[state.id] = floor
+
+    def note_log_in(self, device: Device) -> None:
+        """Note that a device logged in now."""
+        note_seen(self.cursors, device, self._clock.now_ms())
+        note_awake(self._memory, self.cursors, device.id)
 
     def note_awake(self, device: DeviceId) -> None:
         """Note that a device is connected: only one that stays away goes dormant."""

@@ -35,11 +35,25 @@ class Unit(NamedTuple, Generic[T]):
     turn: Turn | None = None
 
 
-Item = Append | Unit[Any]
+class Look(NamedTuple, Generic[T]):
+    """Work that writes nothing, after all that was submitted before it; also without space.
+
+    It costs no savepoint: there is nothing to take back.
+
+    Attributes:
+        work: the function.
+        done: told what it returned, and no entries.
+    """
+
+    work: Work[T]
+    done: Outcome[T]
+
+
+Item = Append | Unit[Any] | Look[Any]
 
 
 def turn_of(item: Item) -> Turn | None:
     """Return whose operation an item is, None if it is none."""
     if isinstance(item, Append):
         return Turn(item.device, item.conversation, item.counter)
-    return item.turn
+    return None if isinstance(item, Look) else item.turn

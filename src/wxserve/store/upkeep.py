@@ -111,13 +111,18 @@ class Upkeep:
     # -- cursors -------------------------------------------------------------------------------
 
     def flush_cursors(self) -> None:
-        """Write the cursors and floors that wait."""
-        if not self._cursors.pending or self._writer.failed:
+        """Write the cursors and the like that wait now, and no later ones."""
+        if self._writer.failed:
             return
-        devices = self._cursors.next_devices()
-        for device in devices:
+        for device in self._cursors.waiting.raised:
             note_awake(self._memory, self._cursors, device)
-        flush = self._cursors.start_flush(devices)
+        if self._cursors.begin_flush():
+            self._write_due()
+
+    def _write_due(self) -> None:
+        flush = self._cursors.next_unit()
+        if flush is None:
+            return
 
         def work(tx: Transaction) -> None:
             write_cursors(tx, flush)
@@ -125,9 +130,10 @@ class Upkeep:
         def done(value: Refusal | None, entries: tuple[Entry, ...]) -> None:
             del entries
             written = not isinstance(value, Refusal)
-            self._cursors.end_flush(written=written)
-            if written:
+            if self._cursors.end_unit(written=written):
                 self.flush_cursors()
+            elif written:
+                self._write_due()
 
         self._submit(work, done)
 

@@ -170,11 +170,11 @@ async def test_history_overloaded_writer_is_refused_for_now(tmp_path: Path) -> N
             await trio.sleep(2)
         assert server.store.cached(conversation) is None
         refusal = Refusal(ErrorCode.OVERLOADED)
-        submit = server.store.submit
-        server.store.submit = lambda work, done, **_: done(refusal, ())  # type: ignore[method-assign]
+        look = server.store.look
+        server.store.look = lambda work, done: done(refusal, ())  # type: ignore[method-assign]
         assert await refused(alice, f.History(conversation, 1, 9, 9)) is ErrorCode.OVERLOADED
         assert await refused(alice, f.Members(conversation, b"", 9)) is ErrorCode.OVERLOADED
-        server.store.submit = submit  # type: ignore[method-assign]
+        server.store.look = look  # type: ignore[method-assign]
 
 
 async def test_redact_what_the_server_wrote_is_refused(tmp_path: Path) -> None:
