@@ -26,7 +26,7 @@ class TransportLimits:
     strangers_per_step_max: int = 4
     """Connections served in one step on which nobody is logged in: handshakes, of TLS too, which cost
     up to 1 ms each, and what a peer that hung up leaves behind. Everybody else is served first, and
-    for each that was it is one less, but one."""
+    each who was leaves room for one less, but for one at least."""
     handshakes_max: int = 4096
     """Unfinished TLS handshakes; above it the oldest one is dropped, so that a flood of silent
     sockets loses its own places and not those of new clients."""

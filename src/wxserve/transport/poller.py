@@ -5,11 +5,9 @@ import select
 import trio
 
 # The numbers are the kernel's, so that importing works everywhere.
-READ = (
-    0x0001 | 0x2000
-)  # EPOLLIN, EPOLLRDHUP: what says that the peer will send no more is read, too
+READ = 0x2001  # EPOLLIN, and EPOLLRDHUP: the peer will send no more
 WRITE = 0x0004  # EPOLLOUT
-HUNG_UP = 0x0008 | 0x0010 | 0x2000  # EPOLLERR, EPOLLHUP, EPOLLRDHUP
+HUNG_UP = 0x2018  # EPOLLRDHUP, EPOLLHUP, EPOLLERR
 
 
 class PlatformUnsupportedError(Exception):
