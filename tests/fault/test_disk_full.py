@@ -1,7 +1,6 @@
 """A server on a disk that fills up: it refuses, goes on reading, and recovers by itself."""
 
 import json
-import secrets
 import sqlite3
 import subprocess
 import threading
@@ -13,7 +12,7 @@ from random import Random
 
 import pytest
 
-from tests.fault.results import record
+from tests.fault.results import new_seed, record
 from tests.wire.raw_client import RawClient, RawDevice
 from tests.wire.server_process import ServerProcess
 from wxserve.protocol import frames as f
@@ -195,7 +194,7 @@ def events(server: ServerProcess) -> list[str]:
 
 
 def test_full_disk_refuses_reads_on_and_recovers_without_losing_anything(tmp_path: Path) -> None:
-    seed = secrets.randbits(32)
+    seed = new_seed()
     with small_disk(tmp_path / "disk") as disk, prepared(disk) as server:
         server.start()
         talk = Talk(server, seed)

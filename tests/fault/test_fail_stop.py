@@ -1,7 +1,6 @@
 """A server whose disk fails a write or a synchronisation ends, and has accepted nothing after it."""
 
 import errno
-import secrets
 import sqlite3
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from tests.fault.power.needs import NEEDS_COMPILER
 from tests.fault.power.recorder import Kind
 from tests.fault.power.server import FailingServer
-from tests.fault.results import budget_s, record
+from tests.fault.results import budget_s, new_seed, record
 from tests.wire.raw_client import RawClient, RawDevice
 from wxserve.protocol.identifiers import ConversationId
 from wxserve.store.directory import DATABASE_NAME
@@ -81,7 +80,7 @@ CASES = [(kind, lasting) for kind in (Kind.SYNC, Kind.WRITE) for lasting in (Fal
 def test_failed_call_of_the_disk_ends_the_server_and_loses_nothing(
     tmp_path: Path, kind: Kind, lasting: bool
 ) -> None:
-    seed = secrets.randbits(32)
+    seed = new_seed()
     random, rounds, end = Random(seed), 0, time.monotonic() + budget_s()
     server = FailingServer(tmp_path).start()
     talk = Talk(server)

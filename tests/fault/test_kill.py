@@ -1,11 +1,10 @@
 """Signals to server and clients under load: nothing is lost, doubled or reordered."""
 
-import secrets
 from pathlib import Path
 
 import pytest
 
-from tests.fault.results import budget_s, progress, record
+from tests.fault.results import budget_s, new_seed, progress, record
 from tests.fault.torture import Size, Torture
 
 KILLS_MIN = 30
@@ -30,7 +29,7 @@ def test_signals_to_server_and_clients_lose_double_and_reorder_nothing(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     budget = budget_s()
-    seed = secrets.randbits(32)
+    seed = new_seed()
     crowd = budget > CROWD_BUDGET_S
     torture = Torture(tmp_path, CROWD if crowd else Size(), seed)
     try:

@@ -1,7 +1,6 @@
 """Real TCP that loses packets, goes silent in one direction or in both: nothing is lost."""
 
 import random
-import secrets
 import time
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from tests.fault.namespace import Namespace, namespace
 from tests.fault.pulse import Waited
-from tests.fault.results import budget_s, progress, record
+from tests.fault.results import budget_s, new_seed, progress, record
 from tests.fault.torture import Size, Torture
 from tests.wire.server_process import ServerProcess
 
@@ -102,7 +101,7 @@ class Weather:
 
 
 def test_lost_packets_and_half_open_connections_lose_no_message(tmp_path: Path) -> None:
-    budget, seed = budget_s(), secrets.randbits(32)
+    budget, seed = budget_s(), new_seed()
     draw = random.Random(seed)
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "data/wxserve.toml").write_text(CONFIG)

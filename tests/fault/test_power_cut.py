@@ -1,14 +1,12 @@
 """Power cuts under the store, with both SQLite libraries: nothing that was accepted is lost."""
 
-import secrets
-
 import pytest
 
 from tests.fault.power.campaign import Tally
 from tests.fault.power.needs import NEEDS_COMPILER
 from tests.fault.power.sabotage import WAYS
 from tests.fault.power.worker import LIBRARIES, run_worker
-from tests.fault.results import budget_s, record
+from tests.fault.results import budget_s, new_seed, record
 from tests.fault.test_io_errors import FULL_WAYS, SILENT_WAYS
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, NEEDS_COMPILER]
@@ -26,7 +24,7 @@ def cut(library: str, seed: int, cuts: int, *more: str) -> Tally:
 def test_power_cut_loses_and_doubles_nothing_accepted(
     library: str, pytestconfig: pytest.Config
 ) -> None:
-    seed = secrets.randbits(32)
+    seed = new_seed()
     tally = cut(library, seed, CUTS, "--budget", str(budget_s()))
     record(
         "P1", f"power cuts, {library}", tally.cuts, faults=tally.cuts, seeds=[seed],

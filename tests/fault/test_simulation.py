@@ -3,12 +3,11 @@
 Without a budget a few seeds, always the same: the usual tests say the same every time.
 """
 
-import secrets
 import time
 
 import pytest
 
-from tests.fault.results import budget_s, progress, record
+from tests.fault.results import budget_s, new_seed, progress, record
 from tests.sim.campaign import Campaign
 from tests.sim.plan import ACTS
 from tests.sim.preparing import simulate_plan
@@ -19,17 +18,11 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow]
 SEEDS_MIN = 30
 REPLAYS = 100
 REPLAYS_MIN = 3
-USUAL_SEED = 1_738_007_300
 SHOW_EVERY_SEEDS = 100
 
 
-def first_seed() -> int:
-    """Return where to begin."""
-    return secrets.randbits(31) if budget_s() else USUAL_SEED
-
-
 def test_new_seeds_keep_their_promises(pytestconfig: pytest.Config) -> None:
-    budget, first = budget_s(), first_seed()
+    budget, first = budget_s(), new_seed()
     campaign, end_s = Campaign(), time.monotonic() + budget
     failed = None
     while failed is None and (campaign.seeds < SEEDS_MIN or time.monotonic() < end_s):
@@ -57,7 +50,7 @@ def test_failures_made_by_sabotage_replay_identically(
     pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = REPLAYS if budget_s() else REPLAYS_MIN
-    first, done = first_seed(), 0
+    first, done = new_seed(), 0
     while done < wanted:
         way = WAYS[done % len(WAYS)]
         with monkeypatch.context() as patches:

@@ -2,7 +2,6 @@
 
 import random
 import re
-import secrets
 import subprocess
 import sys
 import tracemalloc
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.results import budget_s, progress, record
+from tests.fault.results import budget_s, new_seed, progress, record
 from tests.fuzz.campaign import GUIDED
 from tests.fuzz.corpus import CRASHES, crashes, seeds
 from tests.fuzz.mutation import inputs
@@ -26,7 +25,7 @@ every_target = pytest.mark.parametrize("name", TARGETS)
 
 @every_target
 def test_target_on_old_crashes_and_mutated_vectors_holds(name: str) -> None:
-    seed = secrets.randbits(32)
+    seed = new_seed()
     target, start = TARGETS[name], seeds(name)
     for data in (*start, *islice(inputs(random.Random(seed), start), MUTATED)):
         try:
@@ -62,7 +61,7 @@ def test_target_has_seeds(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS if budget_s() else ["connection"])
 def test_campaign_finds_no_crash(name: str, tmp_path: Path) -> None:
-    seed = secrets.randbits(31)
+    seed = new_seed()
     progress(f"{name}, seed {seed}")
     seconds = budget_s() or 1
     ended = subprocess.run(

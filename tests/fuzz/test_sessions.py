@@ -1,7 +1,6 @@
 """Whatever legal frames a device sends: each request gets one answer, and the server stays whole."""
 
 import random
-import secrets
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final
 import pytest
 import trio
 
-from tests.fault.results import budget_s, progress, record
+from tests.fault.results import budget_s, new_seed, progress, record
 from tests.fuzz.odd_frames import OddFrames
 from wxserve.protocol import frames as f
 from wxserve.protocol.codec import encode
@@ -155,7 +154,7 @@ async def talk(server: MemoryServer, draw: random.Random, end: float) -> int:
 
 @pytest.mark.usefixtures("autojump_clock")
 async def test_odd_frames_are_answered_and_the_server_stays_whole(tmp_path: Path) -> None:
-    seed = secrets.randbits(32)
+    seed = new_seed()
     try:
         async with memory_server(tmp_path, seed=seed, admission=UNLIMITED) as server:
             sent = await talk(server, random.Random(seed), time.monotonic() + budget_s())

@@ -4,7 +4,6 @@ Equal epochs have equal secrets; who was removed opens nothing later, who joined
 each text comes once; no key is used twice. See ``world``.
 """
 
-import secrets
 import time
 
 import pytest
@@ -18,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.fault.results import budget_s, progress, record
+from tests.fault.results import budget_s, new_seed, progress, record
 
 from .driving import KINDS, take
 from .world import DEVICES_MAX, Device, World
@@ -154,13 +153,13 @@ def examine(examples: int, number: int) -> None:
 
 
 def test_group_under_any_history_keeps_what_must_hold() -> None:
-    examine(20, secrets.randbits(31))
+    examine(20, new_seed())
 
 
 @pytest.mark.fault
 @pytest.mark.slow
 def test_group_under_many_histories_keeps_what_must_hold() -> None:
-    first, before, end_s = secrets.randbits(31), Machine.histories, time.monotonic() + budget_s()
+    first, before, end_s = new_seed(), Machine.histories, time.monotonic() + budget_s()
     runs, examples = 0, CHUNK if budget_s() else SMALL_CHUNK
     while runs == 0 or time.monotonic() < end_s:
         examine(examples, first + runs)
