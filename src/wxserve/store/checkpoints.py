@@ -2,8 +2,9 @@
 
 from typing import Final
 
-CHECKPOINT_CHANGES: Final = 8192
-"""Rows written, two more per commit, after which the log is copied back: 5 to 30 MiB."""
+CHECKPOINT_CHANGES: Final = 4096
+"""Rows written, two more per commit, after which the log is copied back: 2 to 15 MiB.
+Twice or half as many make the slowest answers slower (docs/decisions/0011)."""
 LOG_PAGES_LONG: Final = 8192
 """Length of the log (32 MiB) at which it is to start anew, for which commits stop for a moment."""
 _PASSES_MAX: Final = 3
