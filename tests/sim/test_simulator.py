@@ -66,5 +66,10 @@ def test_simulation_in_other_processes_is_the_same() -> None:
     assert len(told) == 1
 
 
+def test_entry_that_is_gone_before_anybody_saw_it_is_not_lost() -> None:
+    # A clock that jumps, a crash and a start with the wrong clock: a day counts as passed.
+    assert not simulate(819_789_542).faults
+
+
 def test_simulations_of_different_seeds_differ() -> None:
     assert len({digest(simulate(seed).trace) for seed in range(10)}) == 10

@@ -35,7 +35,7 @@ class Verdict:
         """Look at what must be there when the faults are over."""
         blame, self._calm = self._oracle.blame, True
         for op, place in self._book.accepted.items():
-            if place.seq not in self._book.logs[place.conversation]:
+            if place.seq not in self._book.logs[place.conversation] and not self._is_gone(op):
                 blame(f"lost: accepted and never seen again: {op.hex()} {place}")
         for device in devices:
             known = self._oracle.devices[device]
@@ -43,6 +43,28 @@ class Verdict:
                 blame(f"without an answer: {op.hex()}")
             for missing in self.missing(device):
                 blame(f"lost: {missing} is not on {device.hex()[:6]}")
+
+    def _is_gone(self, op: bytes) -> bool:
+        """Whether somebody was told that an entry is gone, and it was old enough for that.
+
+        Nobody need have seen it before: a wrong clock at the start of a server costs a day.
+        """
+        place, most_ms = self._book.accepted[op], self._kept_s[1] * 1000
+        return any(
+            claim.conversation == place.conversation
+            and claim.first <= place.seq <= claim.through
+            and claim.reason in (AGE, OLD)
+            and claim.now_ms - self._oracle.asked_ms[op] >= most_ms
+            for claim in self._oracle.claims
+        )
+
+    def _is_unknown(self, conversation: bytes) -> bool:
+        """Whether an entry is gone that nobody saw: it may have said who reads the others."""
+        log = self._book.logs[conversation]
+        return any(
+            place.conversation == conversation and place.seq not in log and self._is_gone(op)
+            for op, place in self._book.accepted.items()
+        )
 
     def missing(self, device: bytes) -> list[str]:
         """Return what a device may read and has neither got nor been told to be gone."""
@@ -71,7 +93,11 @@ class Verdict:
         for conversation, seq in known.delivered:
             entry = self._book.logs[conversation].get(seq)
             visible = self._book.visible(device, conversation)
-            if entry is not None and not visible.entry(entry):
+            if (
+                entry is not None
+                and not visible.entry(entry)
+                and not self._is_unknown(conversation)
+            ):
                 told = f"{conversation.hex()[:6]}/{seq} to {device.hex()[:6]}"
                 self._oracle.blame(f"told to one who may not read it: {told}")
             if entry is not None and entry.place.position > gone:
