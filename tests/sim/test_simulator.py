@@ -71,5 +71,10 @@ def test_entry_that_is_gone_before_anybody_saw_it_is_not_lost() -> None:
     assert not simulate(819_789_542).faults
 
 
+def test_right_that_nobody_saw_given_is_not_denied() -> None:
+    # A group is made, and nobody hears of it before a new device of its maker writes there.
+    assert not simulate(696_253_527).faults
+
+
 def test_simulations_of_different_seeds_differ() -> None:
     assert len({digest(simulate(seed).trace) for seed in range(10)}) == 10

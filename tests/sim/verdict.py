@@ -58,13 +58,10 @@ class Verdict:
             for claim in self._oracle.claims
         )
 
-    def _is_unknown(self, conversation: bytes) -> bool:
-        """Whether an entry is gone that nobody saw: it may have said who reads the others."""
+    def _is_known(self, conversation: bytes, seq: int) -> bool:
+        """Whether all before an entry was seen: what nobody saw may have said who reads it."""
         log = self._book.logs[conversation]
-        return any(
-            place.conversation == conversation and place.seq not in log and self._is_gone(op)
-            for op, place in self._book.accepted.items()
-        )
+        return all(before in log for before in range(1, seq))
 
     def missing(self, device: bytes) -> list[str]:
         """Return what a device may read and has neither got nor been told to be gone."""
@@ -93,11 +90,8 @@ class Verdict:
         for conversation, seq in known.delivered:
             entry = self._book.logs[conversation].get(seq)
             visible = self._book.visible(device, conversation)
-            if (
-                entry is not None
-                and not visible.entry(entry)
-                and not self._is_unknown(conversation)
-            ):
+            forbidden = entry is not None and not visible.entry(entry)
+            if forbidden and self._is_known(conversation, seq):
                 told = f"{conversation.hex()[:6]}/{seq} to {device.hex()[:6]}"
                 self._oracle.blame(f"told to one who may not read it: {told}")
             if entry is not None and entry.place.position > gone:
