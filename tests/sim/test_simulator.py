@@ -76,5 +76,10 @@ def test_right_that_nobody_saw_given_is_not_denied() -> None:
     assert not simulate(696_253_527).faults
 
 
+def test_device_that_nobody_saw_come_may_be_new() -> None:
+    # All others had acknowledged what is gone; the notice of the new device reached nobody.
+    assert not simulate(1_865_790_123).faults
+
+
 def test_simulations_of_different_seeds_differ() -> None:
     assert len({digest(simulate(seed).trace) for seed in range(10)}) == 10

@@ -160,8 +160,8 @@ class Verdict:
             return entry.read.ttl_s > 0 and age_ms >= entry.read.ttl_s * 1000
         if claim.reason in (AGE, OLD):
             least_s, most_s = self._kept_s
-            newcomer = entry.place.position < self._book.first.get(claim.device, 0)
-            soon = newcomer or claim.reason == OLD
+            first = self._book.first.get(claim.device, FOREVER)  # nobody saw it come: it may be new
+            soon = entry.place.position < first or claim.reason == OLD
             return age_ms >= (least_s if soon else most_s) * 1000
         return False
 
