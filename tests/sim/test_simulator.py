@@ -81,5 +81,10 @@ def test_device_that_nobody_saw_come_may_be_new() -> None:
     assert not simulate(1_865_790_123).faults
 
 
+def test_entry_that_nobody_may_read_is_not_lost() -> None:
+    # Who was invited declines, when those who were in the group have left it.
+    assert not simulate(1_310_239_703).faults
+
+
 def test_simulations_of_different_seeds_differ() -> None:
     assert len({digest(simulate(seed).trace) for seed in range(10)}) == 10

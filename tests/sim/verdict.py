@@ -1,6 +1,6 @@
 """What only the end of a simulation can tell."""
 
-from tests.sim.book import FOREVER, MESSAGE, NO_OP, Entry, Visible
+from tests.sim.book import FOREVER, MESSAGE, NO_OP, Entry, Place, Visible
 from tests.sim.oracle import AGE, OLD, REASONS, Claim, Computer, Oracle
 
 BLAMING = {3002: "CONFLICT", 3003: "OP_EXPIRED", 3004: "OP_FOREIGN", 3011: "ENVELOPE_INVALID"}
@@ -35,7 +35,8 @@ class Verdict:
         """Look at what must be there when the faults are over."""
         blame, self._calm = self._oracle.blame, True
         for op, place in self._book.accepted.items():
-            if place.seq not in self._book.logs[place.conversation] and not self._is_gone(op):
+            seen = place.seq in self._book.logs[place.conversation]
+            if not seen and self._has_reader(place) and not self._is_gone(op):
                 blame(f"lost: accepted and never seen again: {op.hex()} {place}")
         for device in devices:
             known = self._oracle.devices[device]
@@ -43,6 +44,17 @@ class Verdict:
                 blame(f"without an answer: {op.hex()}")
             for missing in self.missing(device):
                 blame(f"lost: {missing} is not on {device.hex()[:6]}")
+
+    def _has_reader(self, place: Place) -> bool:
+        """Whether any device may read an entry: nobody does when the invited decline after all left."""
+        if 1 not in self._book.logs[place.conversation]:
+            return True  # who reads it was not heard; whoever made it does
+        return any(
+            visible.first <= place.position and visible.by_number(place.seq)
+            for visible in (
+                self._book.visible(device, place.conversation) for device in self._book.owners
+            )
+        )
 
     def _is_gone(self, op: bytes) -> bool:
         """Whether somebody was told that an entry is gone, and it was old enough for that.
