@@ -120,6 +120,7 @@ def test_those_who_hang_up_are_served_last() -> None:
             peer.send(b"goodbye")
             peer.close()
         made.pump.step()  # sees that they hung up
+        assert not any(link.is_lost for _, link in others)
         for _ in range(5):
             before = sum(link.is_lost for _, link in others)
             friend.received = b""
