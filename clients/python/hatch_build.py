@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - hatchling loads it as a file, not from a package
 """The build hook of the SDK: the server's protocol room under the SDK's own name.
 
 Both distributions hold the room. In a checkout it is one folder, and `wxclient/_protocol` a link to
@@ -20,6 +21,7 @@ class ProtocolRoom(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Link the room, unless it is there. Raises FileNotFoundError outside a whole checkout."""
+        del version, build_data
         link = Path(self.root, "src/wxclient/_protocol")
         if link.is_dir():
             return
