@@ -8,6 +8,9 @@ from bench.plan import Conversation, Flow, Plan
 from bench.rows import Row, add_span, add_verdict, rounded, start_row
 from bench.stage import Meter, Span, Stage, connect, finish
 
+SETTLED_S: float = 1.0
+"""After everybody has gone and the messages that they miss are written: those of the others that
+waited behind them meanwhile are no part of the storm."""
 MISSED: int = 3
 """Messages that were written to each group while its members were away."""
 
@@ -98,6 +101,7 @@ def storm(stage: Stage) -> Row:
         calm = meter.run(options.seconds, "before the storm")
         engine.command(f"drop {writers} {background - writers}")
         engine.command(f"burst 0 {groups} {MISSED}", stage.patience_s)
+        meter.wait(SETTLED_S, "everybody is away")
         storm_span, took_s = _come_back(stage, engine, meter, (writers, background - writers))
         add_span(row, storm_span, storm_span.report["completed"])
         row["back_s"] = round(took_s, 2)

@@ -28,8 +28,11 @@ from .keys import Keys, RefusedError, create_keys, load_keys
 from .notify import notify
 
 EXIT_FAILED = 1
-COLLECT_ALLOCATIONS: Final = 50_000
-"""Containers made and not ended, after which the youngest are looked through for cycles."""
+COLLECT_ALLOCATIONS: Final = 5_000
+"""Containers made and not ended, after which the youngest are looked through for cycles: a
+millisecond. Each second time those that were left over by the last time come with them."""
+COLLECT_ALL: Final = 10_000
+"""After so many of those everything is looked through: practically never."""
 SWITCH_INTERVAL_S: Final = 0.001
 """How long the writer's thread waits for a busy event loop to hand over the interpreter's lock,
 several times in each commit; the interpreter's own 5 ms are three commits on a good disk."""
@@ -127,7 +130,7 @@ def _relieve_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_ALLOCATIONS, 20, 100)
+    gc.set_threshold(COLLECT_ALLOCATIONS, 1, COLLECT_ALL)
 
 
 class _Rooms(NamedTuple):

@@ -45,7 +45,7 @@ class Flush(NamedTuple):
 
 
 class Waiting:
-    """What the tables do not know yet of devices; each number is only ever raised.
+    """What the tables do not know yet of devices. Cursors and floors only rise; times follow clocks.
 
     Attributes:
         raised: cursors.

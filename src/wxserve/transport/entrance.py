@@ -49,13 +49,13 @@ class Entrance:
         """Accept from a listener, which belongs to the entrance from now on."""
         descriptor = listener.socket.fileno()
         self._listeners[descriptor] = listener
-        self._streams.poller.add(descriptor, READ)
+        self._streams.strangers.add(descriptor, READ)
 
     def stop(self) -> None:
         """Close the listeners."""
         for descriptor, listener in self._listeners.items():
             if self._resume_at is None:
-                self._streams.poller.remove(descriptor)
+                self._streams.strangers.remove(descriptor)
             listener.close()
         self._listeners.clear()
 
@@ -83,7 +83,7 @@ class Entrance:
         self.descriptors_exhausted += 1
         self._resume_at = now + self._limits.accept_pause_s
         for descriptor in self._listeners:
-            self._streams.poller.remove(descriptor)
+            self._streams.strangers.remove(descriptor)
         _log.error("accept.descriptors_exhausted", extra={"reason": reason})
 
     def sweep(self, now: float) -> None:
@@ -95,7 +95,7 @@ class Entrance:
         if self._resume_at is not None and self._resume_at <= now:
             self._resume_at = None
             for descriptor in self._listeners:
-                self._streams.poller.add(descriptor, READ)
+                self._streams.strangers.add(descriptor, READ)
 
     def _admit(self, sock: socket.socket, address: str, now: float) -> None:
         if not self._streams.book.admit(address, now):

@@ -44,12 +44,16 @@ class Poller:
         """Return (descriptor, events) of at most ``events_max`` ready ones, without waiting."""
         return self._epoll.poll(0, events_max)
 
-    async def wait(self) -> None:
-        """Return when a descriptor is ready.
+    async def wait(self, until_s: float | None = None) -> None:
+        """Return when a descriptor is ready, or at a time of trio's clock.
 
         Cancellation: safe at any time; nothing is consumed.
         """
-        await trio.lowlevel.wait_readable(self.fileno())
+        if until_s is None:
+            await trio.lowlevel.wait_readable(self.fileno())
+        else:
+            with trio.move_on_at(until_s):
+                await trio.lowlevel.wait_readable(self.fileno())
 
     def fileno(self) -> int:
         """Return the one descriptor that is readable when any in the set is ready."""

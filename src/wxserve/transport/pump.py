@@ -19,6 +19,7 @@ from .poller import HUNG_UP, READ, WRITE
 from .stream import Phase, Stream
 from .streams import StreamSet
 from .tls import TlsChannel, TlsIdentity
+from .turnstile import Turnstile
 
 if TYPE_CHECKING:
     from .limits import TransportLimits
@@ -48,7 +49,13 @@ class PumpStatistics(NamedTuple):
 
 
 class Pump:
-    """All sockets of one process."""
+    """All sockets of one process.
+
+    Attributes:
+        streams: the open ones.
+        entrance: where new ones come in.
+        turnstile: how strangers and others share a step.
+    """
 
     def __init__(
         self,
@@ -66,6 +73,7 @@ class Pump:
             clock: monotonic seconds.
         """
         self.streams = StreamSet(limits)
+        self.turnstile = Turnstile(limits)
         self.entrance = Entrance(self.streams, self, limits, tls=tls is not None)
         self._router = router
         self._tls = tls
@@ -76,40 +84,46 @@ class Pump:
 
     def step(self) -> None:
         """Serve what is ready now, those in first who came first, then write what gathered."""
-        served, strangers_wait, doors = 0, False, list[int]()
-        for descriptor, events in self.streams.poller.ready(self._limits.events_per_step_max):
-            stream = self.streams.by_descriptor(descriptor)
-            if stream is not None:
-                if events & HUNG_UP:
-                    self.streams.turn(stream, stranger=True)
-                else:
-                    self._guard(self._serve, stream, events)
-                    served += 1
-            elif descriptor == self.streams.strangers.fileno():
-                strangers_wait = True
+        now, streams, turnstile = self._clock(), self.streams, self.turnstile
+        if turnstile.opens(now):
+            streams.watch_strangers(wanted=True)
+        served, strangers_wait = 0, False
+        for descriptor, events in streams.poller.ready(self._limits.events_per_step_max):
+            stream = streams.by_descriptor(descriptor)
+            if stream is None:
+                strangers_wait = strangers_wait or descriptor == streams.strangers.fileno()
+            elif events & HUNG_UP:
+                streams.turn(stream, stranger=True)
             else:
-                doors.append(descriptor)
-        strangers_max = max(1, self._limits.strangers_per_step_max - served)
-        crowded = strangers_wait and self._serve_strangers(strangers_max) == strangers_max
-        for descriptor in doors:
-            self.entrance.accept(descriptor, self._clock(), crowded=crowded)
+                turnstile.heard(stream.known_s, now)
+                self._guard(self._serve, stream, events)
+                served += 1
+        if strangers_wait:
+            self._serve_strangers(served, now)
         self.flush()
 
-    def _serve_strangers(self, streams_max: int) -> int:
-        """Serve a few of those on which nobody is logged in; the next step reports the others.
+    def _serve_strangers(self, served: int, now: float) -> None:
+        """Serve a few on which nobody is logged in, and listeners; a later step reports the others.
 
-        Returns:
-            How many were served.
+        Args:
+            served: how many of the others this step has served.
+            now: monotonic seconds.
         """
-        ready = self.streams.strangers.ready(streams_max)
+        streams, began = self.streams, self._clock()
+        strangers_max = self.turnstile.admits(served, now)
+        ready = streams.strangers.ready(strangers_max)
         for descriptor, events in ready:
-            stream = self.streams.by_descriptor(descriptor)
-            if stream is not None:
-                self._guard(self._serve, stream, events)
-                link = stream.link
-                if link is not None and link.authenticated and not events & HUNG_UP:
-                    self.streams.turn(stream, stranger=False)
-        return len(ready)
+            stream = streams.by_descriptor(descriptor)
+            if stream is None:
+                self.entrance.accept(descriptor, now, crowded=len(ready) == strangers_max)
+                continue
+            self._guard(self._serve, stream, events)
+            link = stream.link
+            if link is not None and link.authenticated and not events & HUNG_UP:
+                streams.turn(stream, stranger=False)
+                stream.known_s = now
+        if self.turnstile.passed(began, self._clock()):
+            streams.watch_strangers(wanted=False)
 
     def flush(self) -> None:
         """Write to every link that became dirty, and hang up where it is wished."""

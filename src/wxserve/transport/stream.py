@@ -40,11 +40,12 @@ class Stream:
         more: whether the link kept bytes back although the socket took everything.
         interest: the events that the poller watches.
         stranger: nobody is logged in on it, as far as it was looked at.
+        known_s: monotonic seconds at which somebody was found to be.
     """
 
     __slots__ = (
-        "address", "greeting", "interest", "link", "more", "phase", "socket", "stranger", "tls",
-        "unsent",
+        "address", "greeting", "interest", "known_s", "link", "more", "phase", "socket", "stranger",
+        "tls", "unsent",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, address: str, phase: Phase) -> None:
@@ -58,6 +59,7 @@ class Stream:
         self.more = False
         self.interest = 0
         self.stranger = True
+        self.known_s = 0.0
 
     def greet(self, data: memoryview) -> bytes:
         """Gather the peer's first record, which may come byte by byte.

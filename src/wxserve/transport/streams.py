@@ -23,8 +23,8 @@ class StreamSet:
 
     Attributes:
         poller: watches the sockets, and ``strangers``.
-        strangers: watches the sockets on which nobody is logged in, not yet or because the peer hung
-            up; they are served last.
+        strangers: watches the listeners and the sockets on which nobody is logged in, not yet or
+            because the peer hung up; they are served last.
         book: what each address uses of its allowance.
         when_empty: called when the last socket is closed.
         by_descriptor: returns the stream of a descriptor, if it is one.
@@ -82,6 +82,10 @@ class StreamSet:
         self._poller_of(stream).remove(descriptor)
         stream.stranger = stranger
         self._poller_of(stream).add(descriptor, stream.interest)
+
+    def watch_strangers(self, *, wanted: bool) -> None:
+        """Let ``poller`` report that a stranger is ready, or not."""
+        self.poller.change(self.strangers.fileno(), READ if wanted else 0)
 
     def _poller_of(self, stream: Stream) -> Poller:
         return self.strangers if stream.stranger else self.poller

@@ -130,8 +130,10 @@ class FakeRouter:
 class Clock:
     def __init__(self) -> None:
         self.now = 1000.0
+        self.tick_s = 0.0
 
     def __call__(self) -> float:
+        self.now += self.tick_s
         return self.now
 
 
