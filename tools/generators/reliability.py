@@ -41,14 +41,19 @@ def tables(lines: list[Line]) -> str:
     """Return the table of the newest code, and that of all code before."""
     if not lines:
         return "Nothing was run yet.\n"
-    newest = lines[-1]["code"]
-    now = [line for line in lines if line["code"] == newest]
-    before = [line for line in lines if line["code"] != newest]
+    newest = {line.get("folder", ""): line["code"] for line in lines}
+    now, before = list[Line](), list[Line]()
+    for line in lines:
+        (now if line["code"] == newest[line.get("folder", "")] else before).append(line)
     commits = list(dict.fromkeys(line["commit"] for line in now))
-    text = f"Code `{newest}`, commit {', '.join(commits)}:\n\n{HEAD}{_rows(now)}"
+    codes = ", ".join(
+        f"`{code}`" + (f" (`{folder}` alone)" if folder else "")
+        for folder, code in sorted(newest.items())
+    )
+    text = f"Code {codes}, commit {', '.join(commits)}:\n\n{HEAD}{_rows(now)}"
     if before:
-        codes = len({line["code"] for line in before})
-        text += f"\nEarlier code, {codes} versions together:\n\n{HEAD}{_rows(before)}"
+        versions = len({line["code"] for line in before})
+        text += f"\nEarlier code, {versions} versions together:\n\n{HEAD}{_rows(before)}"
     return text
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +15,10 @@ Line = dict[str, Any]
 _SKIPPED: Final = re.compile(r"^SKIPPED \[\d+\] \S+: (.*)$", re.MULTILINE)
 
 
-def code(root: Path = ROOT) -> str:
-    """Return a name of the product's code as it lies there: results of other code are not mixed."""
+def code(root: Path = ROOT, folders: Sequence[str] = PRODUCT) -> str:
+    """Return a name of the code as it lies there: results of other code are not mixed."""
     digest = hashlib.sha256()
-    for folder in PRODUCT:
+    for folder in folders:
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
@@ -53,7 +53,8 @@ def skip_reason(output: str) -> str:
 
 
 def keep(found: Iterable[Line], stamp: dict[str, str], path: Path = RECORD) -> None:
-    """Append what a proof found."""
+    """Append what a proof found, with the code that it judges: its folder's, if it names one."""
     with path.open("a", encoding="utf-8") as record:
         for line in found:
-            record.write(json.dumps({**line, **stamp}, ensure_ascii=False) + "\n")
+            own = {"code": code(folders=[line["folder"]])} if "folder" in line else {}
+            record.write(json.dumps({**line, **stamp, **own}, ensure_ascii=False) + "\n")
