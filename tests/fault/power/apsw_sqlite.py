@@ -7,7 +7,7 @@ makes of the disk, and lets it fail; what Python itself asks of the disk is seen
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +50,7 @@ class Watch:
         self._after = self._error = self.hits = self.where = 0
         self._lasting = False
         self._handles = 0
+        self._before: Callable[[], None] = lambda: None
 
     # -- Faults --------------------------------------------------------------------------------
 
@@ -81,12 +82,18 @@ class Watch:
         Raises:
             apsw.Error: it has to.
         """
+        if kind in {Kind.WRITE, Kind.TRUNCATE, Kind.SYNC}:
+            self._before()
         error = self.fails(kind, path)
         if error:
             full = error == errno.ENOSPC
             raise apsw.exception_for(apsw.SQLITE_FULL if full else _CODES[kind])
 
     # -- Recorder ------------------------------------------------------------------------------
+
+    def call_before(self, hook: Callable[[], None]) -> None:
+        """See ``Recorder.call_before``."""
+        self._before = hook
 
     def start(self) -> None:
         """See ``Recorder.start``."""

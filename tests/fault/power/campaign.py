@@ -46,6 +46,7 @@ class Tally:
         cuts: power cuts, each with its own fate for what was not synchronised.
         lives: recorded lives.
         changes: recorded changes of the disk.
+        beside: batches committed in the middle of a checkpoint.
         faults: calls of the disk that failed.
         accepted: operations that had to be there, summed over the cuts.
         failures: what was found, each with what replays it.
@@ -55,6 +56,7 @@ class Tally:
     cuts: int = 0
     lives: int = 0
     changes: int = 0
+    beside: int = 0
     faults: int = 0
     accepted: int = 0
     failures: list[str] = field(default_factory=list)
@@ -68,7 +70,7 @@ class Tally:
         """The counts in one line."""
         return (
             f"{self.cuts} cuts in {self.lives} lives with {self.changes} changes of the disk, "
-            f"{self.accepted} accepted, {self.lost} lost, {self.doubled} doubled, "
+            f"{self.beside} commits inside checkpoints, {self.accepted} accepted, {self.lost} lost, {self.doubled} doubled, "
             f"{self.reordered} reordered, {self.damaged} damaged"
         )
 
@@ -172,7 +174,9 @@ class Campaign:
 
         async def life() -> None:
             async with scene(self._root / INSIDE, world, tell, seed) as running:
+                self._recorder.call_before(running.driver.copying.before_call)
                 await play(running, random, random.randint(3, 40))
+                self.tally.beside += running.driver.commits_beside
                 if not ends_clean:
                     changes.extend(self._recorder.stop())
 

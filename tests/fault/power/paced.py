@@ -1,7 +1,8 @@
 """A driver whose every step comes at a time of its own, so that a seed means one history.
 
-One task runs what the writing connection has to do, another the reads; every step waits for a drawn
-virtual time, so that no two tasks are ever ready at once and the scheduler has no choice to make.
+One task runs what the writing connection has to do, another the reads, a third the checkpoints; every
+step waits for a drawn virtual time, so that no two tasks are ever ready at once and the scheduler has
+no choice to make. A checkpoint stops at calls of the disk, and the others go on meanwhile.
 """
 
 import sqlite3
@@ -14,9 +15,13 @@ import trio
 
 from wxserve.store.driver import Done, checkpoint, in_transaction
 
+from .halting import Halting
+
 T = TypeVar("T")
 Step = Callable[[], Awaitable[None]]
 PAUSE_S_MAX: Final = 0.01
+STOP_S: Final = (0.001, 0.02, 0.5)
+"""About how long a checkpoint stops; some outlast many commits."""
 
 
 class Lane:
@@ -47,13 +52,21 @@ class Lane:
 
 
 class PacedDriver:
-    """Implements ``Driver`` on virtual time, in the event loop's thread."""
+    """Implements ``Driver`` on virtual time.
+
+    Attributes:
+        copying: the checkpoint that is under way.
+        commits_beside: how many batches were committed in the middle of one.
+    """
 
     def __init__(self, connections: list[sqlite3.Connection], seed: int) -> None:
         self.writer, self.checkpointer, self.reader = connections
         self.writes = Lane(Random(seed))
         self.reads = Lane(Random(seed + 1))
         self.checkpoints = Lane(Random(seed + 2))
+        self._stops = Random(seed + 4)
+        self.copying = Halting(Random(seed + 3))
+        self.commits_beside = 0
 
     def start(self, nursery: trio.Nursery) -> None:
         """Begin to run what is handed in."""
@@ -71,23 +84,28 @@ class PacedDriver:
                 await self.writes.pause()
                 done(None, error)
             else:
+                self.commits_beside += not self.copying.is_over
                 await self.writes.pause()
                 done(result, None)
 
         self.writes.add(step)
 
     def checkpoint(self, done: Done[int], *, whole: bool) -> None:
-        """See ``Driver.checkpoint``; between two commits, one of which may not be told yet."""
+        """See ``Driver.checkpoint``."""
         del whole
+        copying = self.copying
 
         async def step() -> None:
+            copying.start(lambda: checkpoint(self.checkpointer))
             try:
-                pages = checkpoint(self.checkpointer)
-            except Exception as error:  # noqa: BLE001 - reported like the shipped driver's
-                done(None, error)
-            else:
+                while not copying.is_over:
+                    await trio.sleep(self._stops.random() * self._stops.choice(STOP_S))
+                    copying.go_on()
+            finally:
+                copying.finish()
+            if copying.error is None:
                 await self.checkpoints.pause()
-                done(pages, None)
+            done(copying.result, copying.error)
 
         self.checkpoints.add(step)
 

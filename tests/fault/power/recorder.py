@@ -6,11 +6,11 @@ import mmap
 import os
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from .disk import (
     Change,
@@ -48,6 +48,7 @@ DURABLE: Final = frozenset({1, 2, 4})
 """Places of what must not be lost: the database, its log, its journal."""
 _CONTROL: Final = struct.Struct(f"={6 + KINDS}q")
 _HEAD: Final = struct.Struct("=iiqq")
+_HOOK: Final = ctypes.CFUNCTYPE(None)
 
 
 @runtime_checkable
@@ -75,6 +76,10 @@ class Faults(Protocol):
 
 class Recorder(Protocol):
     """Keeps what changes the files below the root, in order."""
+
+    def call_before(self, hook: Callable[[], None]) -> None:
+        """Call a function before each write, truncation and synchronisation, in its thread."""
+        ...
 
     def start(self) -> None:
         """Forget everything and begin."""
@@ -166,6 +171,12 @@ class ShimRecorder:
         self._shim = ctypes.CDLL(os.environ["LD_PRELOAD"])
         self._shim.shim_data.restype = ctypes.c_void_p
         self._shim.shim_size.restype = ctypes.c_size_t
+        self._hook: Any = None
+
+    def call_before(self, hook: Callable[[], None]) -> None:
+        """See ``Recorder.call_before``."""
+        self._hook = _HOOK(hook)  # kept, for the shim does not
+        self._shim.shim_before(self._hook)
 
     def start(self) -> None:
         """See ``Recorder.start``."""

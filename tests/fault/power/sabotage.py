@@ -18,6 +18,10 @@ from wxserve.store.units import Item, Unit, Work
 
 from .paced import PacedDriver
 
+WRITING: Final = slice(2)
+CHECKPOINTING: Final = slice(1, 2)
+"""Of the connections that are opened: those that write, and the one that copies the log back."""
+
 
 class Way(NamedTuple):
     """One thing replaced by another."""
@@ -124,9 +128,11 @@ def _create_one(path: Path) -> None:
         opening.sync_directory(path.parent)
 
 
-def _opened_with(usual: Any, synchronous: str, *arguments: Any, **options: Any) -> Any:
+def _opened_with(
+    usual: Any, synchronous: str, which: slice, *arguments: Any, **options: Any
+) -> Any:
     connections = usual(*arguments, **options)
-    for connection in connections[:2]:
+    for connection in connections[which]:
         connection.execute(f"PRAGMA synchronous = {synchronous}")
     return connections
 
@@ -138,8 +144,9 @@ def _batch(instead: Any, *inner: Any) -> Way:
     return Way(writer, "run_batch", partial(instead, usual))
 
 
-def _synchronised(value: str) -> Way:
-    return Way(opening, "open_connections", partial(_opened_with, opening.open_connections, value))
+def _synchronised(value: str, which: slice = WRITING) -> Way:
+    opened = partial(_opened_with, opening.open_connections, value, which)
+    return Way(opening, "open_connections", opened)
 
 
 WAYS: Final[dict[str, tuple[Way, ...]]] = {
@@ -147,6 +154,7 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     "early": (Way(PacedDriver, "commit", _commit_late),),
     "normal": (_synchronised("NORMAL"),),
     "off": (_synchronised("OFF"),),
+    "copy-off": (_synchronised("OFF", CHECKPOINTING),),
     "heads": (_batch(_advance_early),),
     "no-check": (_batch(_without_savepoints, _without_check),),
     "no-savepoints": (_batch(_without_savepoints),),

@@ -38,6 +38,7 @@ static size_t root_length;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned char watched[65536]; /* per descriptor its place(), 0 for none */
 static int recording;
+static void (*before)(void); /* called in front of each change, without the lock */
 static char *record;
 static size_t record_size, record_space;
 
@@ -120,6 +121,8 @@ void shim_record(int on) {
     pthread_mutex_unlock(&lock);
 }
 
+void shim_before(void (*hook)(void)) { before = hook; }
+
 void shim_mark(int64_t number) {
     pthread_mutex_lock(&lock);
     note(MARK, 0, number, "", 0);
@@ -164,6 +167,7 @@ int close(int fd) {
 static ssize_t written(ssize_t (*real)(int, const void *, size_t, off64_t), int fd,
                        const void *data, size_t length, off64_t offset) {
     if (!is_watched(fd)) return real(fd, data, length, offset);
+    if (before) before();
     pthread_mutex_lock(&lock);
     ssize_t done = fails(WRITE, watched[fd]) ? -1 : real(fd, data, length, offset);
     if (done > 0) note(WRITE, fd, offset, data, done);
@@ -201,6 +205,7 @@ ssize_t pread64(int fd, void *data, size_t length, off64_t offset) {
 
 static int truncated(int (*real)(int, off64_t), int fd, off64_t size) {
     if (!is_watched(fd)) return real(fd, size);
+    if (before) before();
     pthread_mutex_lock(&lock);
     int status = fails(TRUNCATE, watched[fd]) ? -1 : real(fd, size);
     if (!status) note(TRUNCATE, fd, size, "", 0);
@@ -213,6 +218,7 @@ int ftruncate(int fd, off_t size) { return truncated(NEXT(ftruncate), fd, size);
 
 static int synced(int (*real)(int), int fd) {
     if (!is_watched(fd)) return real(fd);
+    if (before) before();
     pthread_mutex_lock(&lock);
     int status = fails(SYNC, watched[fd]) ? -1 : real(fd);
     if (!status) note(SYNC, fd, 0, "", 0);

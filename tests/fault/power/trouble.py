@@ -155,6 +155,7 @@ class Trouble:
         async def life() -> None:
             opened = scene(self._root / INSIDE, world, tell, seed)
             async with opened as running:
+                self._recorder.call_before(running.driver.copying.before_call)
                 story.begun = not self._faults.hits
                 await play(running, random, STEPS)
                 await provoke(running)
