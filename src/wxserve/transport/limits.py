@@ -27,9 +27,11 @@ class TransportLimits:
     """Connections served in one step on which nobody is logged in: handshakes, of TLS too, which cost
     up to 1 ms each, and what a peer that hung up leaves behind. Everybody else is served first, and
     each who was leaves room for one less, but for one at least. New sockets are one of them."""
+    strangers_turn_s: float = 0.0001
+    """While others speak no further stranger is served in a step after so much time for them."""
     strangers_rest: float = 1.75
-    """While others speak strangers are served one by one; after each none for so many times as long
-    as serving it took. More of it means a longer way back for a crowd (docs/decisions/0013)."""
+    """And after a turn none for so many times as long as it took. More of it means a longer way back
+    for a crowd (docs/decisions/0013)."""
     others_speak_s: float = 0.1
     """For how long after a word of somebody who is logged in the others count as speaking."""
     newcomer_s: float = 1.0

@@ -99,31 +99,41 @@ class Pump:
                 self._guard(self._serve, stream, events)
                 served += 1
         if strangers_wait:
-            self._serve_strangers(served, now)
+            self._serve_strangers(served)
         self.flush()
 
-    def _serve_strangers(self, served: int, now: float) -> None:
+    def _serve_strangers(self, served: int) -> None:
         """Serve a few on which nobody is logged in, and listeners; a later step reports the others.
 
         Args:
             served: how many of the others this step has served.
-            now: monotonic seconds.
         """
-        streams, began = self.streams, self._clock()
-        strangers_max = self.turnstile.admits(served, now)
-        ready = streams.strangers.ready(strangers_max)
-        for descriptor, events in ready:
+        streams, clock, doors = self.streams, self._clock, set[int]()
+        began, crowded = clock(), True
+        strangers_max, until = self.turnstile.turn(served, began)
+        for _ in range(strangers_max):
+            descriptor, events = next(iter(streams.strangers.ready(1)), (-1, 0))
+            if descriptor < 0 or descriptor in doors:
+                crowded = False  # everybody had a turn
+                break
             stream = streams.by_descriptor(descriptor)
             if stream is None:
-                self.entrance.accept(descriptor, now, crowded=len(ready) == strangers_max)
-                continue
-            self._guard(self._serve, stream, events)
-            link = stream.link
-            if link is not None and link.authenticated and not events & HUNG_UP:
-                streams.turn(stream, stranger=False)
-                stream.known_s = now
-        if self.turnstile.passed(began, self._clock()):
+                doors.add(descriptor)
+            else:
+                self._serve_stranger(stream, events, began)
+            if clock() >= until:
+                break
+        for descriptor in doors:
+            self.entrance.accept(descriptor, began, crowded=crowded)
+        if self.turnstile.end_turn(began, clock()):
             streams.watch_strangers(wanted=False)
+
+    def _serve_stranger(self, stream: Stream, events: int, now: float) -> None:
+        self._guard(self._serve, stream, events)
+        link = stream.link
+        if link is not None and link.authenticated and not events & HUNG_UP:
+            self.streams.turn(stream, stranger=False)
+            stream.known_s = now
 
     def flush(self) -> None:
         """Write to every link that became dirty, and hang up where it is wished."""

@@ -1,5 +1,6 @@
 """How strangers and those who are logged in share the event loop."""
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,8 +11,9 @@ class Turnstile:
     """Says how many strangers are served in a step, and when the next ones are.
 
     A log-in costs as much as dozens of messages, on several threads. While nobody speaks who has been
-    here for a while, strangers get all there is. While somebody does, they come one by one, and after
-    each there is a rest: a crowd that comes back then takes longer, and the others hardly notice.
+    here for a while, strangers get all there is. While somebody does, they have short turns, in which
+    one who logs in fits or many who trickle bytes, and after each there is a rest: a crowd that comes
+    back then takes longer, and the others hardly notice.
 
     Attributes:
         opens_at: monotonic seconds until which no stranger is served; None for no rest.
@@ -19,7 +21,7 @@ class Turnstile:
 
     def __init__(self, limits: "TransportLimits") -> None:
         self._limits = limits
-        self._spoke_s = float("-inf")
+        self._spoke_s = -math.inf
         self.opens_at: float | None = None
 
     def heard(self, since_s: float, now: float) -> None:
@@ -27,13 +29,14 @@ class Turnstile:
         if since_s + self._limits.newcomer_s <= now:
             self._spoke_s = now
 
-    def admits(self, served: int, now: float) -> int:
-        """Return how many strangers may be served in a step that served so many others."""
+    def turn(self, served: int, now: float) -> tuple[int, float]:
+        """Return how many strangers a step serves that served so many others, and until when."""
+        limits = self._limits
         if self._others_speak(now):
-            return 1
-        return max(1, self._limits.strangers_per_step_max - served)
+            return limits.events_per_step_max, now + limits.strangers_turn_s
+        return max(1, limits.strangers_per_step_max - served), math.inf
 
-    def passed(self, began: float, ended: float) -> bool:
+    def end_turn(self, began: float, ended: float) -> bool:
         """Note that strangers were served from ``began`` to ``ended``.
 
         Returns:

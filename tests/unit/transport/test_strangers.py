@@ -111,20 +111,21 @@ def heard(strangers: list[FakeLink]) -> int:
     return sum(bool(link.received) for link in strangers)
 
 
-def test_strangers_come_one_by_one_with_rests_while_others_speak() -> None:
-    limits = TransportLimits(others_speak_s=100.0, strangers_rest=10.0)
+def test_strangers_have_short_turns_with_rests_while_others_speak() -> None:
+    limits = TransportLimits(others_speak_s=100.0, strangers_turn_s=0.0025, strangers_rest=10.0)
     with crowd(limits) as (made, peer, strangers):
         made.clock.tick_s = 0.001
         peer.send(b"y")
         made.pump.step()
-        assert heard(strangers) == 1
-        assert made.pump.turnstile.opens_at == pytest.approx(made.clock.now + 0.01)
+        assert heard(strangers) == 3  # the clock is asked before the first and after each
+        assert made.pump.turnstile.opens_at == pytest.approx(made.clock.now + 0.04)
         made.clock.tick_s = 0.0
         for _ in range(20):
             assert select.select([made.pump.streams.poller.fileno()], [], [], 0)[0] == []
             made.pump.step()
-        assert heard(strangers) == 1
-        for served in range(2, 21):
+        assert heard(strangers) == 3
+        made.clock.tick_s = 0.001
+        for served in (6, 9, 12, 15, 18, 20):
             made.clock.now += 1.0
             made.pump.step()
             assert heard(strangers) == served
@@ -133,6 +134,7 @@ def test_strangers_come_one_by_one_with_rests_while_others_speak() -> None:
 def test_rests_end_when_nobody_else_speaks_any_more() -> None:
     limits = TransportLimits(others_speak_s=0.5, strangers_per_step_max=5)
     with crowd(limits) as (made, peer, strangers):
+        made.clock.tick_s = 0.001
         peer.send(b"y")
         made.pump.step()
         assert heard(strangers) == 1
@@ -140,6 +142,13 @@ def test_rests_end_when_nobody_else_speaks_any_more() -> None:
         made.pump.step()
         assert heard(strangers) == 6
         assert made.pump.turnstile.opens_at is None
+
+
+def test_strangers_who_cost_little_are_served_in_one_turn() -> None:
+    with crowd(TransportLimits()) as (made, peer, strangers):
+        peer.send(b"y")
+        made.pump.step()  # in which the clock stands still
+        assert heard(strangers) == 20
 
 
 def test_newcomers_are_part_of_the_crowd() -> None:
