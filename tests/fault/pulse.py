@@ -2,10 +2,11 @@
 
 import selectors
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from tests.wire.raw_client import RawClient, RawDevice
 from tests.wire.server_process import ServerProcess
@@ -129,6 +130,42 @@ class Pulse:
         for pair in self.pairs:
             pair.close()
         self._selector.close()
+
+
+class Newcomers:
+    """A device that logs in once a second, from a thread of its own, and hangs up again.
+
+    Attributes:
+        took_s: how long each log-in took, from connecting to WELCOME.
+        failed: what became of those that came to nothing.
+    """
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._device = RawDevice(server.host, server.port)
+        (invite,) = server.invites(1)
+        self._device.enrol(invite.code).close()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._come)
+        self.took_s: list[float] = []
+        self.failed: list[str] = []
+
+    def _come(self) -> None:
+        while not self._over.wait(1.0):
+            begin = time.perf_counter()
+            try:
+                self._device.log_in().close()
+            except (AssertionError, OSError) as error:
+                self.failed.append(f"{time.perf_counter() - begin:.1f} s: {error!r}")
+            else:
+                self.took_s.append(time.perf_counter() - begin)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
 
 
 def events(client: RawClient) -> list[Received]:

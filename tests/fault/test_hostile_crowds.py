@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.fault.pulse import Pulse, Waited, for_seconds, p99_ms
+from tests.fault.pulse import Newcomers, Pulse, Waited, for_seconds, p99_ms
 from tests.fault.results import budget_s, progress, record
 from tests.wire.server_process import ServerProcess
 
@@ -153,7 +153,7 @@ def withstand_small_crowds(data: Path) -> None:
 def withstand_large_crowds(data: Path) -> None:
     """Crowd after crowd with the defaults of the server, held against the promise."""
     waves: list[Wave] = []
-    with running(data, "") as server:
+    with running(data, "") as server, Newcomers(server) as newcomers:
         pulse = Pulse(server, 10, 20)
         try:
             attack(server, pulse, KINDS[0], large=False)
@@ -168,10 +168,10 @@ def withstand_large_crowds(data: Path) -> None:
                 progress(f"{len(waves)} crowds")
         finally:
             pulse.close()
-    judge(waves)
+    judge(waves, newcomers)
 
 
-def judge(waves: list[Wave]) -> None:
+def judge(waves: list[Wave], newcomers: Newcomers) -> None:
     """Hold it against the promise, and record it."""
     report = "\n".join(map(str, waves))
     later = waves[len(KINDS) :]
@@ -185,8 +185,11 @@ def judge(waves: list[Wave]) -> None:
         accepted=sum(len(wave.ended.delays_s) for wave in waves),
         kept_s=max(wave.ended.longest_s for wave in waves),
         slower=[round(times, 2) for times in slower],
+        logged_in=len(newcomers.took_s),
+        log_in_s=round(max(newcomers.took_s), 2),
         report=list(map(str, waves))[-8:],
     )
+    assert not newcomers.failed, newcomers.failed
     assert not any(wave.ended.left for wave in waves), report
     kept_s = [wave.ended.longest_s for wave in waves if not wave.busy]
     assert max(kept_s, default=0) <= REAPED_S, report
