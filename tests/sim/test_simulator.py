@@ -86,5 +86,10 @@ def test_entry_that_nobody_may_read_is_not_lost() -> None:
     assert not simulate(1_310_239_703).faults
 
 
+def test_leaving_that_nobody_saw_may_have_been() -> None:
+    # Only the answer to LEAVE was heard; its entry was gone by age before anybody read it.
+    assert not simulate(1_033_141_734).faults
+
+
 def test_simulations_of_different_seeds_differ() -> None:
     assert len({digest(simulate(seed).trace) for seed in range(10)}) == 10

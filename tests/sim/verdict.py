@@ -75,6 +75,16 @@ class Verdict:
         log = self._book.logs[conversation]
         return all(before in log for before in range(1, seq))
 
+    def _may_have_left(self, conversation: bytes, seq: int) -> bool:
+        """Whether something before an entry is gone that nobody saw: it may say who left."""
+        log = self._book.logs[conversation]
+        return any(
+            claim.conversation == conversation
+            and claim.reason in (AGE, OLD)
+            and any(gone not in log for gone in range(claim.first, min(claim.through + 1, seq)))
+            for claim in self._oracle.claims
+        )
+
     def missing(self, device: bytes) -> list[str]:
         """Return what a device may read and has neither got nor been told to be gone."""
         known = self._oracle.devices[device]
@@ -88,6 +98,7 @@ class Verdict:
                 f"{conversation.hex()[:6]}/{seq}"
                 for seq, entry in log.items()
                 if seq not in own and seq not in gaps and visible.entry(entry)
+                and not self._may_have_left(conversation, seq)
             ]
             found += [
                 f"{conversation.hex()[:6]}/{seq} (passed over)"
