@@ -97,7 +97,9 @@ class Verdict:
             found += [
                 f"{conversation.hex()[:6]}/{seq}"
                 for seq, entry in log.items()
-                if seq not in own and seq not in gaps and visible.entry(entry)
+                if seq not in own
+                and seq not in gaps
+                and visible.entry(entry)
                 and not self._may_have_left(conversation, seq)
             ]
             found += [
