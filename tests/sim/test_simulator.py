@@ -91,5 +91,10 @@ def test_leaving_that_nobody_saw_may_have_been() -> None:
     assert not simulate(1_033_141_734).faults
 
 
+def test_end_is_awaited_by_one_who_hears_last() -> None:
+    # All have what anybody was told; the only reader of one more entry hangs on a dead connection.
+    assert not simulate(102_185_586).faults
+
+
 def test_simulations_of_different_seeds_differ() -> None:
     assert len({digest(simulate(seed).trace) for seed in range(10)}) == 10

@@ -34,16 +34,25 @@ class Verdict:
     def liveness(self, devices: list[bytes]) -> None:
         """Look at what must be there when the faults are over."""
         blame, self._calm = self._oracle.blame, True
-        for op, place in self._book.accepted.items():
-            seen = place.seq in self._book.logs[place.conversation]
-            if not seen and self._has_reader(place) and not self._is_gone(op):
-                blame(f"lost: accepted and never seen again: {op.hex()} {place}")
+        for op in self.unseen():
+            place = self._book.accepted[op]
+            blame(f"lost: accepted and never seen again: {op.hex()} {place}")
         for device in devices:
             known = self._oracle.devices[device]
             for op in known.unresolved:
                 blame(f"without an answer: {op.hex()}")
             for missing in self.missing(device):
                 blame(f"lost: {missing} is not on {device.hex()[:6]}")
+
+    def unseen(self) -> list[bytes]:
+        """Return what was accepted, and told to nobody who may read it."""
+        return [
+            op
+            for op, place in self._book.accepted.items()
+            if place.seq not in self._book.logs[place.conversation]
+            and self._has_reader(place)
+            and not self._is_gone(op)
+        ]
 
     def _has_reader(self, place: Place) -> bool:
         """Whether any device may read an entry: nobody does when the invited decline after all left."""

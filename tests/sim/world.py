@@ -175,9 +175,13 @@ class World:
         self.oracle.blame(f"no end within {BOUND_S:.0f} s: {waiting}")
 
     def _settled(self, verdict: Verdict) -> bool:
-        return self.host.carrier is not None and all(
-            client.settled and client.device is not None and not verdict.missing(client.device)
-            for client in self._there()
+        return (
+            self.host.carrier is not None
+            and not verdict.unseen()
+            and all(
+                client.settled and client.device is not None and not verdict.missing(client.device)
+                for client in self._there()
+            )
         )
 
     def _there(self) -> list[Client]:
