@@ -72,12 +72,18 @@ class Verdict:
         """
         place, most_ms = self._book.accepted[op], self._kept_s[1] * 1000
         return any(
-            claim.conversation == place.conversation
-            and claim.first <= place.seq <= claim.through
-            and claim.reason in (AGE, OLD)
+            claim.first <= place.seq <= claim.through
             and claim.now_ms - self._oracle.asked_ms[op] >= most_ms
-            for claim in self._oracle.claims
+            for claim in self._told_gone(place.conversation)
         )
+
+    def _told_gone(self, conversation: bytes) -> list[Claim]:
+        """Return what anybody was told to be gone by age."""
+        return [
+            claim
+            for claim in self._oracle.claims
+            if claim.conversation == conversation and claim.reason in (AGE, OLD)
+        ]
 
     def _is_known(self, conversation: bytes, seq: int) -> bool:
         """Whether all before an entry was seen: what nobody saw may have said who reads it."""
@@ -88,10 +94,9 @@ class Verdict:
         """Whether something before an entry is gone that nobody saw: it may say who left."""
         log = self._book.logs[conversation]
         return any(
-            claim.conversation == conversation
-            and claim.reason in (AGE, OLD)
-            and any(gone not in log for gone in range(claim.first, min(claim.through + 1, seq)))
-            for claim in self._oracle.claims
+            gone not in log
+            for claim in self._told_gone(conversation)
+            for gone in range(claim.first, min(claim.through + 1, seq))
         )
 
     def missing(self, device: bytes) -> list[str]:

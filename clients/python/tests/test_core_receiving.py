@@ -5,7 +5,6 @@ from wxclient._protocol.envelope import Kind
 from wxclient.events import (
     EphemeralReceived,
     SyncedThrough,
-    TimelineChanged,
 )
 from wxclient.exceptions import EntriesMissing
 
@@ -221,30 +220,3 @@ def test_redaction_deletes_the_stored_content(driver: Driver) -> None:
     first, _second = driver.stored()
     assert first.redacted
     assert first.body == b""
-
-
-def test_restored_server_clips_what_was_received_after_the_cut(driver: Driver) -> None:
-    driver.settle()
-    log = own_log(driver)
-    driver.server.say(log, b"kept")
-    cut = driver.server.position
-    driver.server.say(log, b"lost")
-    driver.settle()
-    server = driver.server
-    server.cuts = ((server.timeline, cut),)
-    server.timeline = b"timeline-0000002"
-    del server.conversations[log].entries[1:]
-    (device,) = server.devices.values()
-    device.cursors[log] = 1
-    driver.drop()
-    driver.connect()
-    while not driver.take(TimelineChanged):
-        driver.step()
-    driver.step()
-    driver.core.clipped(driver.state.clip(server.timeline, cut))
-    server.say(log, b"anew")
-    driver.settle()
-    assert [(entry.seq, entry.body) for entry in driver.stored()] == [
-        (1, b"kept"), (2, b"lost"), (2, b"anew"),
-    ]  # fmt: skip
-    assert len({entry.key for entry in driver.stored()}) == 3

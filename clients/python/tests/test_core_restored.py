@@ -24,6 +24,22 @@ def restore(driver: Driver, cut: int) -> None:
     driver.core.clipped(driver.state.clip(server.timeline, cut))
 
 
+def test_restored_server_clips_what_was_received_after_the_cut(driver: Driver) -> None:
+    driver.settle()
+    log = own_log(driver)
+    driver.server.say(log, b"kept")
+    cut = driver.server.position
+    driver.server.say(log, b"lost")
+    driver.settle()
+    restore(driver, cut)
+    driver.server.say(log, b"anew")
+    driver.settle()
+    assert [(entry.seq, entry.body) for entry in driver.stored()] == [
+        (1, b"kept"), (2, b"lost"), (2, b"anew"),
+    ]  # fmt: skip
+    assert len({entry.key for entry in driver.stored()}) == 3
+
+
 def test_restored_server_has_the_entry_at_the_cut_itself(driver: Driver) -> None:
     driver.settle()
     log = own_log(driver)

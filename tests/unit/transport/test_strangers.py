@@ -14,23 +14,40 @@ from .fakes import FakeLink, FakeRouter, Stage, stage
 pytestmark = pytest.mark.wire
 
 
+def logged_in(made: Stage) -> tuple[socket.socket, FakeLink]:
+    """Connect one who is known to be logged in, and echoed."""
+    peer, friend = made.joined()
+    friend.authenticated = True
+    peer.send(b"x")
+    assert made.read(peer, 1) == b"x"
+    return peer, friend
+
+
+def many_strangers(made: Stage) -> list[FakeLink]:
+    """Connect twenty who have all said something."""
+    first = len(made.peers)
+    strangers = [made.joined()[1] for _ in range(20)]
+    for peer in made.peers[first:]:
+        peer.send(b"hello")
+    return strangers
+
+
+def heard(strangers: list[FakeLink]) -> int:
+    return sum(bool(link.received) for link in strangers)
+
+
 def test_those_who_logged_in_are_served_whatever_waits_of_those_who_did_not() -> None:
     limits = TransportLimits(strangers_per_step_max=3)
     with stage(FakeRouter(echo=True), limits=limits) as made:
-        peer, friend = made.joined()
-        friend.authenticated = True
-        peer.send(b"x")
-        assert made.read(peer, 1) == b"x"
-        strangers = [made.joined()[1] for _ in range(20)]
-        for stranger in made.peers[1:]:
-            stranger.send(b"hello")
+        peer, friend = logged_in(made)
+        strangers = many_strangers(made)
         for _ in range(5):
-            before = sum(bool(link.received) for link in strangers)
+            before = heard(strangers)
             peer.send(b"y")
             made.pump.step()
             assert friend.received.endswith(b"y")
             friend.received = b""
-            assert sum(bool(link.received) for link in strangers) == before + 2
+            assert heard(strangers) == before + 2
         made.until(lambda: all(link.received == b"hello" for link in strangers))
 
 
@@ -96,19 +113,10 @@ def test_few_come_in_while_those_inside_are_not_heard() -> None:
 def crowd(limits: TransportLimits) -> Iterator[tuple[Stage, socket.socket, list[FakeLink]]]:
     """One who has been here for a while, and twenty strangers who have all said something."""
     with stage(FakeRouter(echo=True), limits=limits) as made:
-        peer, friend = made.joined()
-        friend.authenticated = True
-        peer.send(b"x")
-        assert made.read(peer, 1) == b"x"
+        peer, _ = logged_in(made)
         made.clock.now += limits.newcomer_s
-        strangers = [made.joined()[1] for _ in range(20)]
-        for stranger in made.peers[1:]:
-            stranger.send(b"hello")
+        strangers = many_strangers(made)
         yield made, peer, strangers
-
-
-def heard(strangers: list[FakeLink]) -> int:
-    return sum(bool(link.received) for link in strangers)
 
 
 def test_strangers_have_short_turns_with_rests_while_others_speak() -> None:
