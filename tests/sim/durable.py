@@ -29,7 +29,8 @@ class Durable:
     def snapshot(self) -> Snapshot:
         """Return what a core that starts must know."""
         rows = tuple(self.outbox[counter] for counter in sorted(self.outbox))
-        return Snapshot(self.identity, self.op_next, self.position, rows, dict(self.received))
+        received = dict(self.received)
+        return Snapshot(self.identity, self.op_next, self.position, rows, received, frozenset())
 
     def commit(self, batch: Batch) -> None:
         """Make a batch durable, whole."""

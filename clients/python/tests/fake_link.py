@@ -296,6 +296,8 @@ class FakeLink(FakeLinkLike):
                 frame: f.Frame = f.TooFar(log.id, log.first)
                 self.sent[log.id] = log.first - 1
             elif seq in log.gone:
+                while log.gone.get(seq + 1) == log.gone[seq]:
+                    seq += 1
                 frame = f.Skip(log.id, seq, log.gone[seq])
                 self.sent[log.id] = seq
             else:

@@ -93,7 +93,7 @@ class Pump:
             if stream is None:
                 strangers_wait = strangers_wait or descriptor == streams.strangers.fileno()
             elif events & HUNG_UP:
-                streams.turn(stream, stranger=True)
+                streams.move(stream, stranger=True)
             else:
                 turnstile.heard(stream.known_s, now)
                 self._guard(self._serve, stream, events)
@@ -132,7 +132,7 @@ class Pump:
         self._guard(self._serve, stream, events)
         link = stream.link
         if link is not None and link.authenticated and not events & HUNG_UP:
-            self.streams.turn(stream, stranger=False)
+            self.streams.move(stream, stranger=False)
             stream.known_s = now
 
     def flush(self) -> None:

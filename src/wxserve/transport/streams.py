@@ -76,7 +76,7 @@ class StreamSet:
         self.strangers.add(sock.fileno(), READ)
         return stream
 
-    def turn(self, stream: Stream, *, stranger: bool) -> None:
+    def move(self, stream: Stream, *, stranger: bool) -> None:
         """Serve an open stream with the strangers from now on, or with the others."""
         descriptor = stream.socket.fileno()
         self._poller_of(stream).remove(descriptor)

@@ -6,15 +6,12 @@ sending of an operation, and the events that speak of them.
 """
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from ._protocol.envelope import ConversationKind
 from ._protocol.frames import Accepted, ConversationState, Error, Frame, Register
 from ._protocol.identifiers import AccountId, ConversationId, DeviceId, OpId, Sender
 from .events import Event
-
-ANYWHERE: Final = -1
-"""Received through: not known any more, so the run begins with whatever comes."""
 
 
 class Identity(NamedTuple):
@@ -93,14 +90,12 @@ class Gap(NamedTuple):
 
     Attributes:
         reason: of SKIP; 255 for entries that are gone by age (TOO_FAR).
-        position: no entry of the gap is newer than this, as far as is known.
     """
 
     conversation: ConversationId
     first: int
     through: int
     reason: int
-    position: int
 
 
 class Enrolled(NamedTuple):
@@ -112,13 +107,24 @@ class Enrolled(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """Everything the core must know of the durable state when it starts."""
+    """Everything the core must know of the durable state when it starts.
+
+    Attributes:
+        identity: who we are.
+        op_next: the counter that no operation has used yet.
+        position: the resume position.
+        outbox: operations that were not settled, ascending.
+        received: per conversation, received through.
+        clipped: conversations of which more may have been received that the server has, too: their
+            runs go on with whatever comes.
+    """
 
     identity: Identity
     op_next: int
     position: int
     outbox: tuple[OutboxRow, ...]
     received: dict[ConversationId, int]
+    clipped: frozenset[ConversationId]
 
 
 @dataclass(slots=True)
@@ -134,6 +140,7 @@ class Batch:
         entries: new entries, in the order in which they came.
         gaps: new gaps.
         received: per conversation, received through.
+        resumed: per clipped conversation, where its run went on: no gap from there on holds.
         conversations: changed conversations as the server lists them.
         kinds: what kind newly met conversations are.
         registers: changed registers.
@@ -152,6 +159,7 @@ class Batch:
     entries: list[EntryRow] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     received: dict[ConversationId, int] = field(default_factory=dict)
+    resumed: dict[ConversationId, int] = field(default_factory=dict)
     conversations: dict[ConversationId, ConversationState] = field(default_factory=dict)
     kinds: dict[ConversationId, ConversationKind] = field(default_factory=dict)
     registers: list[Register] = field(default_factory=list)

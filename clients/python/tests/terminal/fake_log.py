@@ -56,7 +56,7 @@ class FakeLog:
 
     def skip(self, through: int, reason: int) -> None:
         """Tell that entries will not come."""
-        self.gaps.append(Gap(self.conversation, self.head + 1, through, reason, 0))
+        self.gaps.append(Gap(self.conversation, self.head + 1, through, reason))
         self.head = through
 
     def append(

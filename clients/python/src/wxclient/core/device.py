@@ -36,7 +36,7 @@ class Device:
         self.outbox = Outbox(snapshot.outbox, snapshot.op_next, limits, entropy, self.tally)
         self.requests = Requests(limits, entropy)
         self.known = set(snapshot.received)
-        self.reception = Reception(dict(snapshot.received), snapshot.position, self.tally)
+        self.reception = Reception(snapshot, self.tally)
         self.missing: tuple[ConversationId, int] | None = None
         self.batch = Batch(0)
         self.batch_bytes = 0
@@ -47,7 +47,7 @@ class Device:
         self.identity = snapshot.identity
         self.position = snapshot.position
         self.known = set(snapshot.received)
-        self.reception = Reception(dict(snapshot.received), snapshot.position, self.tally)
+        self.reception = Reception(snapshot, self.tally)
 
     # -- operations ----------------------------------------------------------------------------
 

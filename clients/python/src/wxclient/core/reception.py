@@ -18,7 +18,7 @@ from wxclient._protocol.identifiers import (
     sender_device,
 )
 from wxclient.facts import Created, read_fact
-from wxclient.records import ANYWHERE, Batch, EntryRow, Gap
+from wxclient.records import Batch, EntryRow, Gap, Snapshot
 
 from .tally import Tally
 
@@ -41,16 +41,16 @@ class MissingEntryError(RemoteProtocolError):
 class Reception:
     """Knows through what each conversation was received, and puts what is new into a batch."""
 
-    __slots__ = ("_position", "_received", "_tally")
+    __slots__ = ("_clipped", "_received", "_tally")
 
-    def __init__(self, received: dict[ConversationId, int], position: int, tally: Tally) -> None:
-        self._received = received
-        self._position = position
+    def __init__(self, snapshot: Snapshot, tally: Tally) -> None:
+        self._received = dict(snapshot.received)
+        self._clipped = set(snapshot.clipped)
         self._tally = tally
 
     def received(self, conversation: ConversationId) -> int:
         """Return through what a conversation was received, 0 for nothing."""
-        return max(self._received.get(conversation, 0), 0)
+        return self._received.get(conversation, 0)
 
     def deliver(self, frame: Deliver, device: DeviceId, batch: Batch) -> None:
         """Take an entry.
@@ -63,7 +63,6 @@ class Reception:
         self._tally.entries_received += 1
         kind, op = _readable(frame.envelope)
         own = frame.sender is not None and sender_device(frame.sender) == device
-        self._position = max(self._position, frame.position)
         batch.entries.append(
             EntryRow(
                 frame.conversation, frame.seq, frame.position, frame.time_ms, frame.sender,
@@ -100,25 +99,24 @@ class Reception:
     def _gap(self, conversation: ConversationId, through: int, reason: int, batch: Batch) -> None:
         first = self.received(conversation) + 1
         if self._advance(conversation, first, through, batch):
-            batch.gaps.append(Gap(conversation, first, through, reason, self._position))
+            batch.gaps.append(Gap(conversation, first, through, reason))
 
     def _advance(
         self, conversation: ConversationId, first: int, through: int, batch: Batch
     ) -> bool:
         """Return whether ``first`` … ``through`` is new; what was received before is counted."""
-        received = self._received.get(conversation, 0)
-        if received != ANYWHERE and first > received + 1:
+        received, clipped = self.received(conversation), conversation in self._clipped
+        if first > received + 1 and not clipped:
             raise MissingEntryError(conversation, received + 1, first)
         batch.seen[conversation] = max(through, batch.seen.get(conversation, 0))
         if through <= received:
             self._tally.duplicates += 1
             return False
+        if clipped:
+            self._clipped.remove(conversation)
+            batch.resumed[conversation] = first
         self._received[conversation] = batch.received[conversation] = through
         return True
-
-    def synced(self, position: int) -> None:
-        """Take note that nothing before ``position`` is still to come."""
-        self._position = max(self._position, position)
 
 
 def _readable(envelope: bytes) -> tuple[int, OpId]:

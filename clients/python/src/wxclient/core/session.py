@@ -138,7 +138,6 @@ class Session:
 
     def _synced(self, frame: f.Synced, batch: Batch) -> None:
         device = self._device
-        device.reception.synced(frame.position)
         if frame.position > device.position:
             device.position = batch.position = frame.position
         batch.events.append(SyncedThrough(frame.position))

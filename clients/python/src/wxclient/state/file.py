@@ -13,7 +13,7 @@ from typing import Final, Literal
 from wxclient._protocol.identifiers import AccountId, ConversationId
 from wxclient.exceptions import StateMissing
 from wxclient.limits import CoreLimits
-from wxclient.records import ANYWHERE, Batch, Identity, Snapshot
+from wxclient.records import Batch, Identity, Snapshot
 
 from .directory import DirectoryLock, private_file, sync_directory
 from .following import follow
@@ -38,9 +38,23 @@ _LISTED: Final = (
 )
 _RECEIVED: Final = (
     "INSERT INTO wx_conversation (conversation, received, head) VALUES (?, ?, ?)"
-    " ON CONFLICT (conversation) DO UPDATE SET received = excluded.received,"
+    " ON CONFLICT (conversation) DO UPDATE SET received = excluded.received, clipped = 0,"
     " head = max(head, excluded.head)"
 )
+_SHORTENED: Final = (
+    "UPDATE wx_gap SET through = min(through, ?1 - 1) WHERE conversation = ?2 AND through >= ?1"
+)
+_CLIPPED: Final = (
+    "UPDATE wx_conversation SET clipped = 1, head = 0, position = 0,"
+    " received = coalesce((SELECT max(e.seq) FROM wx_entry e JOIN wx_timeline t"
+    "  ON t.number = e.timeline WHERE e.conversation = wx_conversation.conversation"
+    "  AND e.position <= t.cut), 0)"
+    " WHERE conversation IN (SELECT e.conversation FROM wx_entry e JOIN wx_timeline t"
+    "  ON t.number = e.timeline WHERE e.position > t.cut)"
+    " OR received IN (SELECT g.through FROM wx_gap g"
+    "  WHERE g.conversation = wx_conversation.conversation)"
+)
+"""What may have been received after the cut: entries that were, and gaps that came last."""
 _REGISTER: Final = (
     "INSERT INTO wx_register VALUES (?, ?, ?, ?) ON CONFLICT (conversation, key) DO UPDATE"
     " SET version = excluded.version, value = excluded.value WHERE excluded.version >= version"
@@ -147,14 +161,17 @@ class StateFile:
         self._account = identity.account
         outbox = self.sql.execute("SELECT * FROM wx_outbox ORDER BY counter")
         received = self.sql.execute(
-            "SELECT conversation, received FROM wx_conversation WHERE received IS NOT NULL"
-        )
+            "SELECT conversation, received, clipped FROM wx_conversation WHERE received IS NOT NULL"
+        ).fetchall()
         return Snapshot(
             identity,
             row[11],
             row[10],
             tuple(map(read_op, outbox)),
-            {ConversationId(conversation): through for conversation, through in received},
+            {ConversationId(conversation): through for conversation, through, _ in received},
+            frozenset(
+                ConversationId(conversation) for conversation, _, clipped in received if clipped
+            ),
         )
 
     # -- writing -------------------------------------------------------------------------------
@@ -196,7 +213,10 @@ class StateFile:
 
     def _write_log(self, sql: sqlite3.Connection, batch: Batch) -> None:
         sql.executemany(_ENTRY, [pack_entry(entry, self._timeline) for entry in batch.entries])
-        sql.executemany("INSERT OR REPLACE INTO wx_gap VALUES (?, ?, ?, ?, ?)", batch.gaps)
+        resumed = [(first, conversation) for conversation, first in batch.resumed.items()]
+        sql.executemany("DELETE FROM wx_gap WHERE first >= ? AND conversation = ?", resumed)
+        sql.executemany(_SHORTENED, resumed)
+        sql.executemany("INSERT INTO wx_gap VALUES (?, ?, ?, ?)", batch.gaps)
         received = [(conversation, seq, seq) for conversation, seq in batch.received.items()]
         sql.executemany(_RECEIVED, received)
         listed = [
@@ -214,23 +234,16 @@ class StateFile:
     def clip(self, timeline: bytes, cut: int) -> Snapshot:
         """Forget the receipt of everything after ``cut``: the server was restored to there.
 
-        Entries stay, under the name of the timeline in which they came. What may have been
-        received after the cut is asked for again.
+        Entries stay, under the name of the timeline in which they came; gaps, whose place in the
+        timeline nobody told, until the server says otherwise.
 
         Args:
             timeline: the new one.
             cut: last position that our timeline shares with it.
         """
         with self.transaction() as sql:
-            sql.execute(
-                "UPDATE wx_conversation SET received = coalesce((SELECT max(seq) FROM wx_entry e"
-                " WHERE e.conversation = wx_conversation.conversation AND e.position <= ?), ?),"
-                " head = 0, position = 0 WHERE conversation IN"
-                " (SELECT conversation FROM wx_entry WHERE position > ?"
-                " UNION SELECT conversation FROM wx_gap WHERE position > ?)",
-                (cut, ANYWHERE, cut, cut),
-            )
-            sql.execute("DELETE FROM wx_gap WHERE position > ?", (cut,))
+            sql.execute("UPDATE wx_timeline SET cut = min(coalesce(cut, ?1), ?1)", (cut,))
+            sql.execute(_CLIPPED)
             sql.execute("UPDATE wx_identity SET position = min(position, ?)", (cut,))
             self._timeline = _add_timeline(sql, timeline)
         return self.load()

@@ -27,7 +27,8 @@ CREATE TABLE wx_identity (
 ) STRICT;
 CREATE TABLE wx_timeline (
     number INTEGER PRIMARY KEY,
-    timeline BLOB NOT NULL UNIQUE
+    timeline BLOB NOT NULL UNIQUE,
+    cut INTEGER
 ) STRICT;
 CREATE TABLE wx_outbox (
     counter INTEGER PRIMARY KEY,
@@ -46,6 +47,7 @@ CREATE TABLE wx_conversation (
     conversation BLOB PRIMARY KEY,
     kind INTEGER NOT NULL DEFAULT 0,
     received INTEGER,
+    clipped INTEGER NOT NULL DEFAULT 0,
     head INTEGER NOT NULL DEFAULT 0,
     position INTEGER NOT NULL DEFAULT 0,
     joined INTEGER NOT NULL DEFAULT 1
@@ -74,7 +76,6 @@ CREATE TABLE wx_gap (
     first INTEGER NOT NULL,
     through INTEGER NOT NULL,
     reason INTEGER NOT NULL,
-    position INTEGER NOT NULL,
     PRIMARY KEY (conversation, first)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE wx_register (
