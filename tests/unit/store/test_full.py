@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import trio
 from trio.testing import MockClock
 
 from wxserve.protocol.errors import ErrorCode
@@ -60,3 +61,19 @@ async def test_full_disk_answers_what_needs_no_space_beside_what_does(
         assert await again.wait() == accepted
         assert await reading.wait() == "read"
         assert not room.store.writer.failed
+
+
+async def test_cursors_that_found_no_space_are_written_when_there_is_some(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with seeded_room(tmp_path) as room:
+        one, other = await room.enrol(), await room.enrol()
+        conversation = await room.direct(one, other, 1)
+        await room.send(one, conversation, 2)
+        fill(room.driver)
+        room.store.acknowledge(other.device, conversation, 1)
+        await trio.sleep(60)
+        vars(room.driver).pop("commit")
+        await trio.sleep(60)
+        cursor = "SELECT seq FROM cursor WHERE device = ?"
+        assert await room.rows(cursor, other.device) == [(1,)]

@@ -1,5 +1,7 @@
 """Which conversations changed of late: against a full history, and after a restart."""
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,12 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.store.room import Person, Room, SeededRoom, seeded_room
+from tests.unit.store.room import Person, Room, SeededRoom, seeded_room, until
 from wxserve.protocol.identifiers import ConversationId
 from wxserve.store.limits import StoreLimits
 from wxserve.store.reading import Slice
 from wxserve.store.recent import Recent
+from wxserve.store.standings import Done, Standings
 
 NAMES = [ConversationId(bytes([number]) * 16) for number in range(8)]
 
@@ -106,3 +109,34 @@ async def test_restart_remembers_what_changed_as_far_as_nothing_is_deleted(tmp_p
         assert room.store._memory.recent.since == pruned
         assert await changed(room, bob, 0) >= {talk, other}
         assert await changed(room, bob, since + 1) == {talk}
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_head_that_was_merged_during_the_read_is_told(tmp_path: Path) -> None:
+    limits = StoreLimits(ballast_bytes=0, conversations_cached_max=1, merge_entries=1)
+    async with seeded_room(tmp_path, limits=limits) as room:
+        alice, bob = await room.enrol(), await room.enrol()
+        talk = await room.direct(alice, bob, 1)
+        held: list[Callable[[], None]] = []
+
+        def read(work: Callable[[sqlite3.Connection], Slice], done: Done) -> bool:
+            return room.store.read(work, lambda value: held.append(lambda: done(value)))
+
+        memory, cursors = room.store._memory, room.store.cursors
+        standings = Standings(read, room.store.writer, memory, cursors, limits)
+        found: list[Slice | None] = []
+        assert standings.read(alice.account, alice.device, b"", found.append)
+        await until(lambda: bool(held))
+        await room.send(alice, talk, 2)
+        for counter in range(2, 6):  # merged, and merged again, and not in memory any more
+            await trio.sleep(10)
+            await room.direct(bob, await room.enrol(), counter)
+        assert room.store.cached(talk) is None
+        held.pop()()
+        await until(lambda: bool(held or found))
+        for answer in held:
+            answer()
+        (read_slice,) = found
+        assert read_slice is not None
+        heads = {one.conversation: one.head[0] for one in read_slice.standings}
+        assert heads[talk] == 2
