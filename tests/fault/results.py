@@ -49,8 +49,8 @@ def record(
         rounds: independent rounds, for the bound 3/n.
         faults: faults injected.
         seeds: that replay it.
-        found: accepted, lost, doubled, reordered; others are kept and not shown. A ``folder`` is
-            all of the product that is judged: the result holds until something in it changes.
+        found: accepted, lost, doubled, reordered; others are kept and not shown. ``folders``
+            are all of the product that is judged: the result holds until something in them changes.
     """
     path = os.environ.get(RESULTS)
     if not path:

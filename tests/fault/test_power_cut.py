@@ -37,7 +37,7 @@ def test_power_cut_loses_and_doubles_nothing_accepted(
     record(
         "P1", f"power cuts, {library}", tally.cuts, faults=tally.cuts, seeds=[seed],
         accepted=tally.accepted, lost=tally.lost + tally.damaged, doubled=tally.doubled,
-        reordered=tally.reordered, folder="src/wxserve",
+        reordered=tally.reordered, folders=["src/wxserve/protocol", "src/wxserve/store"],
     )  # fmt: skip
     tried = tally.cuts >= CUTS and tally.accepted >= tally.cuts and tally.beside >= tally.lives
     if tally.failures or not tried:

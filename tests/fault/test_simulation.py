@@ -19,6 +19,10 @@ SEEDS_MIN = 30
 REPLAYS = 100
 REPLAYS_MIN = 3
 SHOW_EVERY_SEEDS = 100
+JUDGED = [
+    *(f"src/wxserve/{room}" for room in ("protocol", "router", "store", "testing")),
+    "clients/python/src",
+]
 
 
 def test_new_seeds_keep_their_promises(pytestconfig: pytest.Config) -> None:
@@ -33,8 +37,9 @@ def test_new_seeds_keep_their_promises(pytestconfig: pytest.Config) -> None:
     what = f"simulated worlds, seeds {first} and up"
     faults = campaign.faults - campaign.fired["send"]
     record(
-        "P3, P4, P5, P8", what, campaign.seeds, faults=faults, seeds=[first], **campaign.figures()
-    )
+        "P3, P4, P5, P8", what, campaign.seeds, faults=faults, seeds=[first], folders=JUDGED,
+        **campaign.figures(),
+    )  # fmt: skip
     if failed is not None:
         pytest.fail(failure(failed), pytrace=False)
     assert campaign.counts["raw duplicates"] > 0
@@ -66,7 +71,8 @@ def test_failures_made_by_sabotage_replay_identically(
         )
         done += 1
         progress(f"replay of failures: {done} of {wanted}")
-    record("P26", "failures made by sabotage, replayed by their seeds", done, seeds=[first])
+    what = "failures made by sabotage, replayed by their seeds"
+    record("P26", what, done, seeds=[first], folders=JUDGED)
     tell(pytestconfig, f"{done} failing traces replayed identically, seeds from {first}")
 
 

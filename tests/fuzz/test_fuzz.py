@@ -79,5 +79,5 @@ def test_campaign_finds_no_crash(name: str, tmp_path: Path) -> None:
         f"fuzzing: {name}, " + ("guided by coverage" if GUIDED else "plain mutation"),
         runs,
         seeds=[seed],
-        folder="src/wxserve/protocol",
+        folders=["src/wxserve/protocol"],
     )

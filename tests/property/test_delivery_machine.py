@@ -39,6 +39,7 @@ def test_delivery_whatever_happens_keeps_its_promises() -> None:
     record(
         "P3, P4, P5", f"lives of up to {STEPS} steps, made by Hypothesis, with a model beside",
         lives, seeds=seeds,
+        folders=[f"src/wxserve/{room}" for room in ("protocol", "router", "store", "testing")],
     )  # fmt: skip
 
 

@@ -41,20 +41,25 @@ def tables(lines: list[Line]) -> str:
     """Return the table of the newest code, and that of all code before."""
     if not lines:
         return "Nothing was run yet.\n"
-    newest = {line.get("folder", ""): line["code"] for line in lines}
+    newest = {_folders(line): line["code"] for line in lines}
     now, before = list[Line](), list[Line]()
     for line in lines:
-        (now if line["code"] == newest[line.get("folder", "")] else before).append(line)
+        (now if line["code"] == newest[_folders(line)] else before).append(line)
     commits = list(dict.fromkeys(line["commit"] for line in now))
     codes = ", ".join(
-        f"`{code}`" + (f" (`{folder}` alone)" if folder else "")
-        for folder, code in sorted(newest.items())
+        f"`{code}`" + (f" ({folders} alone)" if folders else "")
+        for folders, code in sorted(newest.items())
     )
     text = f"Code {codes}, commit {', '.join(commits)}:\n\n{HEAD}{_rows(now)}"
     if before:
         versions = len({line["code"] for line in before})
         text += f"\nEarlier code, {versions} versions together:\n\n{HEAD}{_rows(before)}"
     return text
+
+
+def _folders(line: Line) -> str:
+    """Return what of the product a proof judges, empty for all of it."""
+    return ", ".join(f"`{folder}`" for folder in line.get("folders", ()))
 
 
 def _rows(lines: Iterable[Line]) -> str:

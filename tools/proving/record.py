@@ -53,8 +53,8 @@ def skip_reason(output: str) -> str:
 
 
 def keep(found: Iterable[Line], stamp: dict[str, str], path: Path = RECORD) -> None:
-    """Append what a proof found, with the code that it judges: its folder's, if it names one."""
+    """Append what a proof found, with the code that it judges: its folders', if it names any."""
     with path.open("a", encoding="utf-8") as record:
         for line in found:
-            own = {"code": code(folders=[line["folder"]])} if "folder" in line else {}
+            own = {"code": code(folders=line["folders"])} if "folders" in line else {}
             record.write(json.dumps({**line, **stamp, **own}, ensure_ascii=False) + "\n")

@@ -102,22 +102,23 @@ def line(what: str, rounds: int, version: str, **more: Any) -> dict[str, Any]:
     return {"promise": "P2", "what": what, "rounds": rounds, "code": version, "commit": "c", **more}
 
 
-def test_result_of_a_folder_is_kept_with_the_code_of_that_folder(tmp_path: Path) -> None:
+def test_result_of_some_folders_is_kept_with_the_code_of_these(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    keep([{"what": "a", "folder": "src/wxserve/protocol"}], {"code": "1", "commit": "c"}, path)
+    folders = ["src/wxserve/protocol", "src/wxserve/store"]
+    keep([{"what": "a", "folders": folders}], {"code": "1", "commit": "c"}, path)
     (line,) = read(path)
-    assert line["code"] == code(folders=["src/wxserve/protocol"]) != code()
+    assert line["code"] == code(folders=folders) != code()
 
 
-def test_result_of_a_folder_stays_when_the_code_around_it_changes() -> None:
+def test_result_of_some_folders_stays_when_the_code_around_it_changes() -> None:
     text = tables([
-        line("fuzzed", 4, "f1", folder="protocol"),
-        line("fuzzed", 5, "f2", folder="protocol"),
+        line("fuzzed", 4, "f1", folders=["a", "b"]),
+        line("fuzzed", 5, "f2", folders=["a", "b"]),
         line("killed", 10, "1"),
         line("killed", 20, "2"),
     ])  # fmt: skip
     now, before = text.split("Earlier code")
-    assert "Code `2`, `f2` (`protocol` alone)" in now
+    assert "Code `2`, `f2` (`a`, `b` alone)" in now
     assert "| fuzzed | 5 |" in now
     assert "| killed | 20 |" in now
     assert "| fuzzed | 4 |" in before
