@@ -87,5 +87,17 @@ def test_seed_of_a_false_alarm_is_no_fault(seed: int) -> None:
     assert not simulate(seed).faults
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        # A group is written to and left while its device synchronises: the commit is read before its
+        # completion, merged twice, and out of memory when SYNC is answered.
+        pytest.param(609_130_157, id="left while synchronising"),
+    ],
+)
+def test_seed_of_a_defect_finds_it_no_more(seed: int) -> None:
+    assert not simulate(seed).faults
+
+
 def test_simulations_of_different_seeds_differ() -> None:
     assert len({digest(simulate(seed).trace) for seed in range(10)}) == 10

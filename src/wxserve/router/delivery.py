@@ -85,7 +85,9 @@ class Delivery:
         That is everything, but for what a large fan-out has still to bring it.
         """
         if session.following is Following.SYNCING:
-            session.early[conversation.id] = conversation
+            known = session.early.get(conversation.id)
+            if known is None or known.head <= conversation.head:
+                session.early[conversation.id] = conversation  # a fan-out may come late
             return None
         if conversation.kind is ConversationKind.DEVICE and not conversation.visible_to(
             session.account, session.device

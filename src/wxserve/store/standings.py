@@ -94,7 +94,7 @@ class Standings:
         """Read a slice, and bring it up to date from memory.
 
         A commit can be read before its completion has come, while the heads in memory are still
-        those from before it; ``done`` is called when both say the same. Cursors that are being
+        those from before it; they are asked for when both say the same. Cursors that are being
         written meanwhile count as well. When a merge ends meanwhile, its heads may be in neither
         place, and the slice is read again.
         """
@@ -109,15 +109,15 @@ class Standings:
                 if not self._read(device, work, done):
                     done(None)
                 return
-            found = [self._newest(standing, unwritten) for standing in read.standings]
-            newest = max((standing.changed_position for standing in found), default=0)
+            newest = max((standing.changed_position for standing in read.standings), default=0)
             if newest <= self._memory.position:
+                found = [self._newest(standing, unwritten) for standing in read.standings]
                 done(Slice(found, read.after))
                 return
 
             def completed(value: Refusal | None, entries: tuple[Entry, ...]) -> None:
                 del entries
-                done(None if isinstance(value, Refusal) else Slice(found, read.after))
+                settled(None if isinstance(value, Refusal) else read)
 
             self._writer.submit(Look(lambda _: None, completed))
 

@@ -9,6 +9,7 @@ from tests.unit.router.scenes import answers, follow, numbers, pushed, scene, se
 from wxserve.protocol import frames as f
 from wxserve.protocol.identifiers import ConversationId
 from wxserve.router.limits import RouterLimits
+from wxserve.router.session import Following
 from wxserve.testing.device import TestDevice
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -84,3 +85,16 @@ async def test_fanout_synced_is_told_when_it_is_over(tmp_path: Path) -> None:
             while (await device.wait_for(f.Synced)).position < position:
                 pass
         assert numbers(pushed(b, group)) == [4]
+
+
+async def test_fanout_that_comes_late_leaves_a_newer_state_known(tmp_path: Path) -> None:
+    limits = RouterLimits(fanout_step_sessions=2)
+    async with scene(tmp_path, "a", "b", "c", router_limits=limits) as (server, (a, b, c)):
+        group = await group_of(a, b, c)
+        (session,) = server.router._directory.of_account(c.account)
+        session.following, session.early = Following.SYNCING, {}
+        c.send_frame(send(group, c.next_op()), c.next_stream())
+        c.send_frame(f.Leave(c.next_op(), group), c.next_stream())
+        await trio.sleep(1)
+        assert session.early[group].head == 5
+        assert session.early[group].members[c.account].intervals == ((3, 5),)

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import trio
@@ -10,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.store.room import Person, Room, SeededRoom, seeded_room, until
-from wxserve.protocol.identifiers import ConversationId
+from wxserve.protocol import frames as f
+from wxserve.protocol.identifiers import ConversationId, op_id
+from wxserve.store.driver import Done as CommitDone
 from wxserve.store.limits import StoreLimits
 from wxserve.store.reading import Slice
 from wxserve.store.recent import Recent
 from wxserve.store.standings import Done, Standings
 
+T = TypeVar("T")
 NAMES = [ConversationId(bytes([number]) * 16) for number in range(8)]
 
 
@@ -140,3 +144,30 @@ async def test_head_that_was_merged_during_the_read_is_told(tmp_path: Path) -> N
         assert read_slice is not None
         heads = {one.conversation: one.head[0] for one in read_slice.standings}
         assert heads[talk] == 2
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_head_of_a_commit_that_was_read_before_its_completion_is_told(tmp_path: Path) -> None:
+    async with seeded_room(tmp_path) as room:
+        alice, bob = await room.enrol(), await room.enrol()
+        talk = await room.direct(alice, bob, 1)
+        usual, held = room.driver.commit, list[Callable[[], None]]()
+
+        def commit(work: Callable[[sqlite3.Connection], T], done: CommitDone[T]) -> None:
+            usual(work, lambda *outcome: held.append(lambda: done(*outcome)))
+
+        vars(room.driver)["commit"] = commit
+        room.send_nowait(alice, talk, 2)
+        group = room.administer_nowait(alice, f.Create(op_id(alice.device, 3), 2, (), b""))
+        await until(lambda: bool(held))
+        found: list[Slice | None] = []
+        assert room.store.standings.read(alice.account, alice.device, b"", found.append)
+        await trio.sleep(10)
+        assert not found, "what is durable and not told yet waits for being told"
+        vars(room.driver).pop("commit")
+        held.pop()()
+        await group.wait()
+        await until(lambda: bool(found))
+        (read,) = found
+        assert read is not None
+        assert {one.conversation: one.head[0] for one in read.standings}[talk] == 2
