@@ -7,6 +7,7 @@ them from its tasks. Source of the design: docs/decisions/0006.
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,7 +55,7 @@ class Pump:
     Attributes:
         streams: the open ones.
         entrance: where new ones come in.
-        turnstile: how strangers and others share a step.
+        turnstile: when new ones are let in while others speak.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Pump:
         tls: TlsIdentity | None,
         limits: "TransportLimits",
         clock: Callable[[], float],
+        used_s: Callable[[], float] = time.process_time,
     ) -> None:
         """Make a pump without sockets.
 
@@ -71,9 +73,10 @@ class Pump:
             tls: None serves plain TCP.
             limits: of everything.
             clock: monotonic seconds.
+            used_s: processor time that the process has used, in seconds.
         """
         self.streams = StreamSet(limits)
-        self.turnstile = Turnstile(limits)
+        self.turnstile = Turnstile(limits, used_s)
         self.entrance = Entrance(self.streams, self, limits, tls=tls is not None)
         self._router = router
         self._tls = tls
@@ -86,7 +89,7 @@ class Pump:
         """Serve what is ready now, those in first who came first, then write what gathered."""
         now, streams, turnstile = self._clock(), self.streams, self.turnstile
         if turnstile.opens(now):
-            streams.watch_strangers(wanted=True)
+            self.entrance.watch(wanted=True)
         served, strangers_wait = 0, False
         for descriptor, events in streams.poller.ready(self._limits.events_per_step_max):
             stream = streams.by_descriptor(descriptor)
@@ -108,10 +111,9 @@ class Pump:
         Args:
             served: how many of the others this step has served.
         """
-        streams, clock, doors = self.streams, self._clock, set[int]()
-        began, crowded = clock(), True
-        strangers_max, until = self.turnstile.turn(served, began)
-        for _ in range(strangers_max):
+        streams, turnstile, doors = self.streams, self.turnstile, set[int]()
+        now, crowded = self._clock(), True
+        for _ in range(max(1, self._limits.strangers_per_step_max - served)):
             descriptor, events = next(iter(streams.strangers.ready(1)), (-1, 0))
             if descriptor < 0 or descriptor in doors:
                 crowded = False  # everybody had a turn
@@ -120,13 +122,12 @@ class Pump:
             if stream is None:
                 doors.add(descriptor)
             else:
-                self._serve_stranger(stream, events, began)
-            if clock() >= until:
-                break
+                self._serve_stranger(stream, events, now)
         for descriptor in doors:
-            self.entrance.accept(descriptor, began, crowded=crowded)
-        if self.turnstile.end_turn(began, clock()):
-            streams.watch_strangers(wanted=False)
+            few = crowded or turnstile.others_speak(now)
+            self.entrance.accept(descriptor, now, crowded=few)
+        if doors and turnstile.close(now):
+            self.entrance.watch(wanted=False)
 
     def _serve_stranger(self, stream: Stream, events: int, now: float) -> None:
         self._guard(self._serve, stream, events)

@@ -149,7 +149,8 @@ class Stage:
     ) -> None:
         self.router = router
         self.clock = Clock()
-        self.pump = Pump(router, tls, limits or TransportLimits(), self.clock)
+        self.used_s = 0.0
+        self.pump = Pump(router, tls, limits or TransportLimits(), self.clock, lambda: self.used_s)
         (sock,) = bind_tcp("127.0.0.1", 0, 4096)
         self.address = sock.getsockname()
         self.listener = Listener(sock)
