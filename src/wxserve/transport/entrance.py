@@ -65,19 +65,19 @@ class Entrance:
             for descriptor in self._listeners:
                 self._streams.strangers.change(descriptor, READ if wanted else 0)
 
-    def accept(self, descriptor: int, now: float, *, crowded: bool) -> None:
+    def accept(self, descriptor: int, now: float, *, few: bool) -> None:
         """Take in what waits at a listener, if ``descriptor`` is one and is not resting.
 
         Args:
             descriptor: reported as ready.
             now: monotonic seconds.
-            crowded: few come in, for the sake of those who are inside.
+            few: only a few come in, for the sake of those who are inside.
         """
         listener = self._listeners.get(descriptor)
         if listener is None or self._resume_at is not None:
             return
         limits = self._limits
-        accepts_max = limits.accepts_crowded_max if crowded else limits.accepts_per_step_max
+        accepts_max = limits.accepts_crowded_max if few else limits.accepts_per_step_max
         try:
             for sock, address in listener.accept(accepts_max):
                 self.accepted += 1

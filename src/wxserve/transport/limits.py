@@ -29,7 +29,7 @@ class TransportLimits:
     each who was leaves room for one less, but for one at least. New sockets are one of them."""
     door_share: float = 0.7
     """While others speak new sockets are taken as long as the process uses no more of a processor
-    than this. Less of it means a longer way back for a crowd (docs/decisions/0013)."""
+    than this. Less of it means a longer way back for a crowd (docs/decisions/0014)."""
     door_closed_min_s: float = 0.001
     """How long no new socket is taken then after the last ones, at least."""
     door_closed_max_s: float = 0.02

@@ -125,7 +125,7 @@ class Pump:
                 self._serve_stranger(stream, events, now)
         for descriptor in doors:
             few = crowded or turnstile.others_speak(now)
-            self.entrance.accept(descriptor, now, crowded=few)
+            self.entrance.accept(descriptor, now, few=few)
         if doors and turnstile.close(now):
             self.entrance.watch(wanted=False)
 

@@ -1,18 +1,18 @@
-"""How strangers and those who are logged in share the event loop."""
+"""When new ones are let in beside those who talk."""
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from .limits import TransportLimits
 
-BURST_S = 0.002
+BURST_S: Final = 0.002
 """Processor time that may be saved up: what a few log-ins cost."""
 
 
 class Turnstile:
-    """Says how many strangers are served in a step, and when new ones are let in.
+    """Says when new sockets are taken.
 
     A log-in costs as much as dozens of messages, on several threads and long after its socket was
     accepted. While nobody speaks who has been here for a while, all come in who can be served. While
