@@ -27,6 +27,8 @@ class TransportLimits:
     """Connections served in one step on which nobody is logged in: handshakes, of TLS too, which cost
     up to 1 ms each, and what a peer that hung up leaves behind. Everybody else is served first, and
     each who was leaves room for one less, but for one at least. New sockets are one of them."""
+    strangers_turn_s: float = 0.00025
+    """While others speak no further one of these is served in a step after so much time for them."""
     door_share: float = 0.7
     """While others speak new sockets are taken as long as the process uses no more of a processor
     than this. Less of it means a longer way back for a crowd (docs/decisions/0014)."""

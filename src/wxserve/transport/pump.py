@@ -5,6 +5,7 @@ them from its tasks. Source of the design: docs/decisions/0006.
 """
 
 import logging
+import math
 import socket
 import ssl
 import time
@@ -112,8 +113,10 @@ class Pump:
             served: how many of the others this step has served.
         """
         streams, turnstile, doors = self.streams, self.turnstile, set[int]()
-        now, crowded = self._clock(), True
-        for _ in range(max(1, self._limits.strangers_per_step_max - served)):
+        limits, now, crowded = self._limits, self._clock(), True
+        others_speak = turnstile.others_speak(now)
+        until = now + limits.strangers_turn_s if others_speak else math.inf
+        for _ in range(max(1, limits.strangers_per_step_max - served)):
             descriptor, events = next(iter(streams.strangers.ready(1)), (-1, 0))
             if descriptor < 0 or descriptor in doors:
                 crowded = False  # everybody had a turn
@@ -123,9 +126,10 @@ class Pump:
                 doors.add(descriptor)
             else:
                 self._serve_stranger(stream, events, now)
+            if self._clock() >= until:
+                break
         for descriptor in doors:
-            few = crowded or turnstile.others_speak(now)
-            self.entrance.accept(descriptor, now, few=few)
+            self.entrance.accept(descriptor, now, few=crowded or others_speak)
         if doors and turnstile.close(now):
             self.entrance.watch(wanted=False)
 

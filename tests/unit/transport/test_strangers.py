@@ -180,6 +180,21 @@ def test_door_stands_open_when_nobody_else_speaks_any_more() -> None:
         assert made.pump.turnstile.opens_at is None
 
 
+def test_strangers_have_short_turns_while_others_speak() -> None:
+    limits = TransportLimits(others_speak_s=0.5, strangers_turn_s=0.0025, strangers_per_step_max=64)
+    with crowd(limits) as (made, peer, strangers):
+        made.clock.tick_s = 0.001
+        peer.send(b"y")
+        for _ in range(4):
+            before = heard(strangers)
+            made.pump.step()
+            served = heard(strangers) - before
+            assert 2 <= served <= 3, "the clock is asked before the first and after each"
+        made.clock.now += 1.0
+        made.pump.step()
+        assert heard(strangers) == 20
+
+
 def test_newcomers_are_part_of_the_crowd() -> None:
     limits = TransportLimits(strangers_per_step_max=5)
     with crowd(limits) as (made, _peer, strangers):
