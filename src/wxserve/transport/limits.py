@@ -29,6 +29,9 @@ class TransportLimits:
     each who was leaves room for one less, but for one at least. New sockets are one of them."""
     strangers_turn_s: float = 0.00025
     """While others speak no further one of these is served in a step after so much time for them."""
+    strangers_rest: float = 2.0
+    """And if more of them are ready then, none for so many times as long as it took: a crowd that
+    trickles bytes has a third of the time."""
     door_share: float = 0.7
     """While others speak new sockets are taken as long as the process uses no more of a processor
     than this. Less of it means a longer way back for a crowd (docs/decisions/0014)."""

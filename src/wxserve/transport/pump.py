@@ -91,6 +91,8 @@ class Pump:
         now, streams, turnstile = self._clock(), self.streams, self.turnstile
         if turnstile.opens(now):
             self.entrance.watch(wanted=True)
+        if turnstile.rested(now):
+            streams.watch_strangers(wanted=True)
         served, strangers_wait = 0, False
         for descriptor, events in streams.poller.ready(self._limits.events_per_step_max):
             stream = streams.by_descriptor(descriptor)
@@ -127,6 +129,9 @@ class Pump:
             else:
                 self._serve_stranger(stream, events, now)
             if self._clock() >= until:
+                if streams.strangers.ready(1):
+                    turnstile.rest(now, self._clock())
+                    streams.watch_strangers(wanted=False)
                 break
         for descriptor in doors:
             self.entrance.accept(descriptor, now, few=crowded or others_speak)

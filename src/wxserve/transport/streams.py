@@ -83,6 +83,10 @@ class StreamSet:
         stream.stranger = stranger
         self._poller_of(stream).add(descriptor, stream.interest)
 
+    def watch_strangers(self, *, wanted: bool) -> None:
+        """Let ``poller`` report that a stranger is ready, or not."""
+        self.poller.change(self.strangers.fileno(), READ if wanted else 0)
+
     def _poller_of(self, stream: Stream) -> Poller:
         return self.strangers if stream.stranger else self.poller
 

@@ -1,4 +1,4 @@
-"""When new ones are let in beside those who talk."""
+"""When strangers are served, and new ones let in, beside those who talk."""
 
 import math
 from collections.abc import Callable
@@ -12,16 +12,18 @@ BURST_S: Final = 0.002
 
 
 class Turnstile:
-    """Says when new sockets are taken.
+    """Says when new sockets are taken, and when a crowd of strangers has to rest.
 
     A log-in costs as much as dozens of messages, on several threads and long after its socket was
     accepted. While nobody speaks who has been here for a while, all come in who can be served. While
     somebody does, they come in by twos, and only as long as the process uses no more than a share
     of a processor, whatever for: a crowd that comes back then takes longer, and the others hardly
-    notice. Who is in goes on without further rests, so that no more than a few are under way.
+    notice. Who is in goes on, so that no more than a few are under way; if it is a crowd all the same,
+    for whom a step has no time, there is a rest after each that served some of them.
 
     Attributes:
         opens_at: monotonic seconds until which no stranger comes in; None for an open door.
+        rests_until: monotonic seconds until which no stranger is served; None for no rest.
     """
 
     def __init__(self, limits: "TransportLimits", used_s: Callable[[], float]) -> None:
@@ -39,6 +41,13 @@ class Turnstile:
         self._settled_used_s = used_s()
         self._left_s = 0.0
         self.opens_at: float | None = None
+        self.rests_until: float | None = None
+
+    @property
+    def wakes_at(self) -> float | None:
+        """When there is something to do though no socket is ready; None for never."""
+        times = [at for at in (self.opens_at, self.rests_until) if at is not None]
+        return min(times, default=None)
 
     def heard(self, since_s: float, now: float) -> None:
         """Note that somebody spoke who was let in at ``since_s``; newcomers belong to the crowd."""
@@ -70,6 +79,17 @@ class Turnstile:
             self._rest(now)
             return False
         self.opens_at = None
+        return True
+
+    def rest(self, began: float, ended: float) -> None:
+        """Note that a crowd was served from ``began`` to ``ended`` and has more to say."""
+        self.rests_until = ended + self._limits.strangers_rest * (ended - began)
+
+    def rested(self, now: float) -> bool:
+        """Return whether a rest has ended, once."""
+        if self.rests_until is None or now < self.rests_until:
+            return False
+        self.rests_until = None
         return True
 
     def _settle(self, now: float) -> None:

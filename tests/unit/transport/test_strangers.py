@@ -180,19 +180,45 @@ def test_door_stands_open_when_nobody_else_speaks_any_more() -> None:
         assert made.pump.turnstile.opens_at is None
 
 
-def test_strangers_have_short_turns_while_others_speak() -> None:
-    limits = TransportLimits(others_speak_s=0.5, strangers_turn_s=0.0025, strangers_per_step_max=64)
+def test_crowd_of_strangers_has_short_turns_with_rests_while_others_speak() -> None:
+    limits = TransportLimits(
+        others_speak_s=0.5, strangers_turn_s=0.0025, strangers_rest=10.0, strangers_per_step_max=64
+    )
     with crowd(limits) as (made, peer, strangers):
-        made.clock.tick_s = 0.001
         peer.send(b"y")
-        for _ in range(4):
+        for _ in range(3):
             before = heard(strangers)
+            made.clock.tick_s = 0.001
             made.pump.step()
             served = heard(strangers) - before
             assert 2 <= served <= 3, "the clock is asked before the first and after each"
+            made.clock.tick_s = 0.0
+            assert made.pump.turnstile.rests_until == pytest.approx(made.clock.now + 0.04, abs=0.01)
+            assert made.pump.turnstile.wakes_at is not None
+            for _ in range(5):
+                assert select.select([made.pump.streams.poller.fileno()], [], [], 0)[0] == []
+                made.pump.step()
+            assert heard(strangers) == before + served
+            made.clock.now += 0.041
         made.clock.now += 1.0
         made.pump.step()
         assert heard(strangers) == 20
+        assert made.pump.turnstile.rests_until is None
+
+
+def test_last_of_the_strangers_brings_no_rest() -> None:
+    limits = TransportLimits(others_speak_s=0.5, strangers_turn_s=0.0005)
+    with stage(FakeRouter(echo=True), limits=limits) as made:
+        peer, _ = logged_in(made)
+        made.router.authenticates = False
+        stranger, link = made.joined()
+        made.clock.now += limits.newcomer_s
+        made.clock.tick_s = 0.001
+        stranger.send(b"hello")
+        peer.send(b"y")
+        made.pump.step()
+        assert link.received == b"hello"
+        assert made.pump.turnstile.wakes_at is None
 
 
 def test_newcomers_are_part_of_the_crowd() -> None:
