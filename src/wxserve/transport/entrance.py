@@ -59,25 +59,19 @@ class Entrance:
             listener.close()
         self._listeners.clear()
 
-    def watch(self, *, wanted: bool) -> None:
-        """Let the strangers' poller report who waits at the listeners, or not."""
-        if self._resume_at is None:
-            for descriptor in self._listeners:
-                self._streams.strangers.change(descriptor, READ if wanted else 0)
-
-    def accept(self, descriptor: int, now: float, *, few: bool) -> None:
+    def accept(self, descriptor: int, now: float, *, crowded: bool) -> None:
         """Take in what waits at a listener, if ``descriptor`` is one and is not resting.
 
         Args:
             descriptor: reported as ready.
             now: monotonic seconds.
-            few: only a few come in, for the sake of those who are inside.
+            crowded: those taken in before have more to say than they are heard; few come in then.
         """
         listener = self._listeners.get(descriptor)
         if listener is None or self._resume_at is not None:
             return
         limits = self._limits
-        accepts_max = limits.accepts_crowded_max if few else limits.accepts_per_step_max
+        accepts_max = limits.accepts_crowded_max if crowded else limits.accepts_per_step_max
         try:
             for sock, address in listener.accept(accepts_max):
                 self.accepted += 1

@@ -21,24 +21,17 @@ class TransportLimits:
     accepts_per_step_max: int = 16
     """New sockets taken in one step, so that a storm of them does not stop the traffic."""
     accepts_crowded_max: int = 2
-    """The same while others speak, or more is ready in handshakes than one step serves: what has
-    begun is finished first, and the kernel keeps the others waiting."""
+    """The same while more is ready in handshakes than one step serves: what has begun is finished
+    first, and the kernel keeps the others waiting."""
     strangers_per_step_max: int = 4
     """Connections served in one step on which nobody is logged in: handshakes, of TLS too, which cost
     up to 1 ms each, and what a peer that hung up leaves behind. Everybody else is served first, and
     each who was leaves room for one less, but for one at least. New sockets are one of them."""
-    strangers_turn_s: float = 0.00025
-    """While others speak no further one of these is served in a step after so much time for them."""
+    strangers_turn_s: float = 0.0001
+    """While others speak no further stranger is served in a step after so much time for them."""
     strangers_rest: float = 2.0
-    """And if more of them are ready then, none for so many times as long as it took: a crowd that
-    trickles bytes has a third of the time."""
-    door_share: float = 0.7
-    """While others speak new sockets are taken as long as the process uses no more of a processor
-    than this. Less of it means a longer way back for a crowd (docs/decisions/0014)."""
-    door_closed_min_s: float = 0.001
-    """How long no new socket is taken then after the last ones, at least."""
-    door_closed_max_s: float = 0.02
-    """And at most: however busy the others keep the process, some hundred strangers come in a second."""
+    """And after a turn none for so many times as long as it took. More of it means a longer way back
+    for a crowd (docs/decisions/0013)."""
     others_speak_s: float = 0.1
     """For how long after a word of somebody who is logged in the others count as speaking."""
     newcomer_s: float = 1.0

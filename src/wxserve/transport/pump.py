@@ -5,10 +5,8 @@ them from its tasks. Source of the design: docs/decisions/0006.
 """
 
 import logging
-import math
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,7 +54,7 @@ class Pump:
     Attributes:
         streams: the open ones.
         entrance: where new ones come in.
-        turnstile: when new ones are let in while others speak.
+        turnstile: how strangers and others share a step.
     """
 
     def __init__(
@@ -65,7 +63,6 @@ class Pump:
         tls: TlsIdentity | None,
         limits: "TransportLimits",
         clock: Callable[[], float],
-        used_s: Callable[[], float] = time.process_time,
     ) -> None:
         """Make a pump without sockets.
 
@@ -74,10 +71,9 @@ class Pump:
             tls: None serves plain TCP.
             limits: of everything.
             clock: monotonic seconds.
-            used_s: processor time that the process has used, in seconds.
         """
         self.streams = StreamSet(limits)
-        self.turnstile = Turnstile(limits, used_s)
+        self.turnstile = Turnstile(limits)
         self.entrance = Entrance(self.streams, self, limits, tls=tls is not None)
         self._router = router
         self._tls = tls
@@ -90,8 +86,6 @@ class Pump:
         """Serve what is ready now, those in first who came first, then write what gathered."""
         now, streams, turnstile = self._clock(), self.streams, self.turnstile
         if turnstile.opens(now):
-            self.entrance.watch(wanted=True)
-        if turnstile.rested(now):
             streams.watch_strangers(wanted=True)
         served, strangers_wait = 0, False
         for descriptor, events in streams.poller.ready(self._limits.events_per_step_max):
@@ -114,11 +108,10 @@ class Pump:
         Args:
             served: how many of the others this step has served.
         """
-        streams, turnstile, doors = self.streams, self.turnstile, set[int]()
-        limits, now, crowded = self._limits, self._clock(), True
-        others_speak = turnstile.others_speak(now)
-        until = now + limits.strangers_turn_s if others_speak else math.inf
-        for _ in range(max(1, limits.strangers_per_step_max - served)):
+        streams, clock, doors = self.streams, self._clock, set[int]()
+        began, crowded = clock(), True
+        strangers_max, until = self.turnstile.turn(served, began)
+        for _ in range(strangers_max):
             descriptor, events = next(iter(streams.strangers.ready(1)), (-1, 0))
             if descriptor < 0 or descriptor in doors:
                 crowded = False  # everybody had a turn
@@ -127,16 +120,13 @@ class Pump:
             if stream is None:
                 doors.add(descriptor)
             else:
-                self._serve_stranger(stream, events, now)
-            if self._clock() >= until:
-                if streams.strangers.ready(1):
-                    turnstile.rest(now, self._clock())
-                    streams.watch_strangers(wanted=False)
+                self._serve_stranger(stream, events, began)
+            if clock() >= until:
                 break
         for descriptor in doors:
-            self.entrance.accept(descriptor, now, few=crowded or others_speak)
-        if doors and turnstile.close(now):
-            self.entrance.watch(wanted=False)
+            self.entrance.accept(descriptor, began, crowded=crowded)
+        if self.turnstile.end_turn(began, clock()):
+            streams.watch_strangers(wanted=False)
 
     def _serve_stranger(self, stream: Stream, events: int, now: float) -> None:
         self._guard(self._serve, stream, events)

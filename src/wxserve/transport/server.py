@@ -51,7 +51,7 @@ class TcpServer:
                 nursery.start_soon(self._flush_dirty)
                 nursery.start_soon(self._sweep)
                 while True:
-                    await self._pump.streams.poller.wait(self._pump.turnstile.wakes_at)
+                    await self._pump.streams.poller.wait(self._pump.turnstile.opens_at)
                     self._pump.step()
         finally:
             self._pump.close()

@@ -149,8 +149,7 @@ class Stage:
     ) -> None:
         self.router = router
         self.clock = Clock()
-        self.used_s = 0.0
-        self.pump = Pump(router, tls, limits or TransportLimits(), self.clock, lambda: self.used_s)
+        self.pump = Pump(router, tls, limits or TransportLimits(), self.clock)
         (sock,) = bind_tcp("127.0.0.1", 0, 4096)
         self.address = sock.getsockname()
         self.listener = Listener(sock)

@@ -111,114 +111,52 @@ def test_few_come_in_while_those_inside_are_not_heard() -> None:
 
 @contextmanager
 def crowd(limits: TransportLimits) -> Iterator[tuple[Stage, socket.socket, list[FakeLink]]]:
-    """One who has been here for a while, twenty strangers who speak, and ten who wait at the door."""
+    """One who has been here for a while, and twenty strangers who have all said something."""
     with stage(FakeRouter(echo=True), limits=limits) as made:
         peer, _ = logged_in(made)
         made.clock.now += limits.newcomer_s
-        made.router.authenticates = False
         strangers = many_strangers(made)
-        for _ in range(10):
-            made.connect()
-        made.used_s = 10.0  # the door was open and costs were not counted
         yield made, peer, strangers
 
 
-def came_in(made: Stage) -> int:
-    """Return how many of those at the door came in."""
-    return len(made.router.links) - 21
-
-
-def test_new_ones_come_in_by_twos_while_others_speak_and_the_processor_has_time() -> None:
-    limits = TransportLimits(others_speak_s=100.0, door_share=0.5, strangers_per_step_max=64)
+def test_strangers_have_short_turns_with_rests_while_others_speak() -> None:
+    limits = TransportLimits(others_speak_s=100.0, strangers_turn_s=0.0025, strangers_rest=10.0)
     with crowd(limits) as (made, peer, strangers):
+        made.clock.tick_s = 0.001
         peer.send(b"y")
         made.pump.step()
-        assert heard(strangers) == 20, "who is in has no rests"
-        assert came_in(made) == 2
-        closed_s = made.clock.now
-        assert made.pump.turnstile.opens_at == closed_s + limits.door_closed_min_s
-        made.used_s += 0.005  # which they cost after they came in; 0.002 were saved up
-        made.clock.now += limits.door_closed_min_s
-        assert select.select([made.pump.streams.poller.fileno()], [], [], 0)[0] == []
-        made.pump.step()
-        assert came_in(made) == 2
-        assert made.pump.turnstile.opens_at == pytest.approx(closed_s + 0.006)
-        made.clock.now = closed_s + 0.0061
-        made.pump.step()
-        assert came_in(made) == 4
-
-
-def test_new_ones_come_in_however_much_the_others_use() -> None:
-    limits = TransportLimits(others_speak_s=100.0, strangers_per_step_max=64)
-    with crowd(limits) as (made, peer, strangers):
-        peer.send(b"y")
-        for number in range(1, 6):
+        assert heard(strangers) == 3  # the clock is asked before the first and after each
+        assert made.pump.turnstile.opens_at == pytest.approx(made.clock.now + 0.04)
+        made.clock.tick_s = 0.0
+        for _ in range(20):
+            assert select.select([made.pump.streams.poller.fileno()], [], [], 0)[0] == []
             made.pump.step()
-            assert came_in(made) == 2 * number
-            made.used_s += 1.0
-            made.clock.now += limits.door_closed_max_s
-        made.clock.now += 3.0
-        made.peers[1].send(b"more")
-        made.pump.step()
-        assert strangers[0].received == b"hellomore"
-        assert made.pump.turnstile.opens_at is None, "nobody came in"
-        made.connect()
-        made.pump.step()
-        assert came_in(made) == 11
-        assert made.pump.turnstile.opens_at == made.clock.now + limits.door_closed_min_s
+        assert heard(strangers) == 3
+        made.clock.tick_s = 0.001
+        for served in (6, 9, 12, 15, 18, 20):
+            made.clock.now += 1.0
+            made.pump.step()
+            assert heard(strangers) == served
 
 
-def test_door_stands_open_when_nobody_else_speaks_any_more() -> None:
-    limits = TransportLimits(others_speak_s=0.5, strangers_per_step_max=64)
-    with crowd(limits) as (made, peer, _):
+def test_rests_end_when_nobody_else_speaks_any_more() -> None:
+    limits = TransportLimits(others_speak_s=0.5, strangers_per_step_max=5)
+    with crowd(limits) as (made, peer, strangers):
+        made.clock.tick_s = 0.001
         peer.send(b"y")
         made.pump.step()
-        assert came_in(made) == 2
+        assert heard(strangers) == 1
         made.clock.now += 1.0
         made.pump.step()
-        assert came_in(made) == 10
+        assert heard(strangers) == 6
         assert made.pump.turnstile.opens_at is None
 
 
-def test_crowd_of_strangers_has_short_turns_with_rests_while_others_speak() -> None:
-    limits = TransportLimits(
-        others_speak_s=0.5, strangers_turn_s=0.0025, strangers_rest=10.0, strangers_per_step_max=64
-    )
-    with crowd(limits) as (made, peer, strangers):
+def test_strangers_who_cost_little_are_served_in_one_turn() -> None:
+    with crowd(TransportLimits()) as (made, peer, strangers):
         peer.send(b"y")
-        for _ in range(3):
-            before = heard(strangers)
-            made.clock.tick_s = 0.001
-            made.pump.step()
-            served = heard(strangers) - before
-            assert 2 <= served <= 3, "the clock is asked before the first and after each"
-            made.clock.tick_s = 0.0
-            assert made.pump.turnstile.rests_until == pytest.approx(made.clock.now + 0.04, abs=0.01)
-            assert made.pump.turnstile.wakes_at is not None
-            for _ in range(5):
-                assert select.select([made.pump.streams.poller.fileno()], [], [], 0)[0] == []
-                made.pump.step()
-            assert heard(strangers) == before + served
-            made.clock.now += 0.041
-        made.clock.now += 1.0
-        made.pump.step()
+        made.pump.step()  # in which the clock stands still
         assert heard(strangers) == 20
-        assert made.pump.turnstile.rests_until is None
-
-
-def test_last_of_the_strangers_brings_no_rest() -> None:
-    limits = TransportLimits(others_speak_s=0.5, strangers_turn_s=0.0005)
-    with stage(FakeRouter(echo=True), limits=limits) as made:
-        peer, _ = logged_in(made)
-        made.router.authenticates = False
-        stranger, link = made.joined()
-        made.clock.now += limits.newcomer_s
-        made.clock.tick_s = 0.001
-        stranger.send(b"hello")
-        peer.send(b"y")
-        made.pump.step()
-        assert link.received == b"hello"
-        assert made.pump.turnstile.wakes_at is None
 
 
 def test_newcomers_are_part_of_the_crowd() -> None:
