@@ -138,9 +138,10 @@ def stop_again_and_again(server: ServerProcess, slow: Pair, pulse: Pulse) -> Non
         before_kib = server.rss_kib()
         stopped = Waited(server)
         stopped_ms = p99_ms(pulse.beat(Flood(slow, 20_000, RATE)))
-        waited.append((round(calm_share, 3), round(stopped.share(), 3)))
+        stopped_share = stopped.share()
+        waited.append((round(calm_share, 3), round(stopped_share, 3)))
         grown.append(grown_kib(server, pulse, before_kib))
-        if waited[-1][1] - calm_share <= BUSIER:
+        if stopped_share - calm_share <= BUSIER:
             slower.append(round(stopped_ms / calm_ms, 2))
         catch_up(slow, pulse)
         rounds += 1

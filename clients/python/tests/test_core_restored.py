@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from wxclient._protocol.identifiers import ConversationId
 from wxclient.events import TimelineChanged
 from wxclient.state import reading
 
@@ -40,16 +41,21 @@ def restore(driver: Driver, cut: int, behind: int = 0) -> None:
     driver.core.clipped(driver.state.clip(server.timeline, cut))
 
 
-def test_restored_server_clips_what_was_received_after_the_cut(driver: Driver) -> None:
-    driver.settle()
-    log = own_log(driver)
-    driver.server.say(log, b"kept")
+def lose(driver: Driver, log: ConversationId) -> None:
+    """Say one more, lose it in a restore, and say another in its place."""
     cut = driver.server.position
     driver.server.say(log, b"lost")
     driver.settle()
     restore(driver, cut)
     driver.server.say(log, b"anew")
     driver.settle()
+
+
+def test_restored_server_clips_what_was_received_after_the_cut(driver: Driver) -> None:
+    driver.settle()
+    log = own_log(driver)
+    driver.server.say(log, b"kept")
+    lose(driver, log)
     assert [(entry.seq, entry.body) for entry in driver.stored()] == [
         (1, b"kept"), (2, b"lost"), (2, b"anew"),
     ]  # fmt: skip
@@ -61,12 +67,7 @@ def test_restored_server_has_the_entry_at_the_cut_itself(driver: Driver) -> None
     log = own_log(driver)
     driver.server.say(log, b"older")
     driver.server.say(log, b"kept")
-    cut = driver.server.position
-    driver.server.say(log, b"lost")
-    driver.settle()
-    restore(driver, cut)
-    driver.server.say(log, b"anew")
-    driver.settle()
+    lose(driver, log)
     assert driver.core.failure is None
     assert driver.core.tally.violations == 0
     assert driver.bodies(log) == [b"older", b"kept", b"lost", b"anew"]
@@ -114,12 +115,7 @@ def test_restored_server_need_not_repeat_a_skip_before_the_cut(driver: Driver) -
     driver.server.say(log, b"kept")
     say_gone(driver, 0)
     driver.settle()
-    cut = driver.server.position
-    driver.server.say(log, b"lost")
-    driver.settle()
-    restore(driver, cut)
-    driver.server.say(log, b"anew")
-    driver.settle()
+    lose(driver, log)
     assert driver.core.tally.violations == 0
     assert driver.bodies(log) == [b"kept", b"lost", b"anew"]
     assert [gap[1:] for gap in reading.gaps(driver.state.sql, log)] == [(2, 2, 2)]
@@ -130,12 +126,7 @@ def test_restored_server_may_go_on_anywhere_but_once(driver: Driver, *, crash: b
     driver.settle()
     log = own_log(driver)
     driver.server.say(log, b"kept")
-    cut = driver.server.position
-    driver.server.say(log, b"lost")
-    driver.settle()
-    restore(driver, cut)
-    driver.server.say(log, b"anew")
-    driver.settle()
+    lose(driver, log)
     if crash:
         driver.crash()
         driver.settle()
@@ -184,7 +175,7 @@ def test_servers_restored_again_and_again_have_nothing_that_the_client_misses(
         driver = Driver(Path(directory) / "one", FakeServer(), Clock())
         try:
             driver.settle()
-            positions = [0]
+            cut = 0
             for number, (what, which) in enumerate(life):
                 match what:
                     case "say":
@@ -198,10 +189,9 @@ def test_servers_restored_again_and_again_have_nothing_that_the_client_misses(
                         driver.drop()
                     case "restore":
                         behind, back = divmod(which, 4)
-                        back = min(back, driver.server.position - positions[-1])
+                        back = min(back, driver.server.position - cut)
                         cut = driver.server.position - back
                         restore(driver, cut, behind)
-                        positions.append(cut)
             driver.settle()
             judge(driver)
         finally:
