@@ -24,7 +24,7 @@ help: ## this list
 
 setup: $(STAMP) ## make the environment in .venv (PYTHON=/path/to/python3 chooses the Python)
 
-$(STAMP): pyproject.toml clients/python/pyproject.toml tools/venv
+$(STAMP): pyproject.toml clients/python/pyproject.toml src/wxserve/protocol/_rows.c tools/venv
 	@tools/venv $(VENV) $(PYTHON)
 
 run: $(STAMP) ## start a server on this machine and watch two clients talk

@@ -26,6 +26,7 @@ from bench.load import PROBLEMS, run_once, workplace
 from bench.options import Options
 from bench.peers.tables import shown, table
 from bench.rows import Row
+from bench.server import ServerError
 
 ROUNDS: Final = 4
 SECONDS: Final = 5.0
@@ -165,16 +166,31 @@ def checked_out(revision: str) -> Iterator[Path]:
             git("worktree", "remove", "--force", str(tree))
 
 
-def server_command(tree: Path) -> str:
-    """Return the command of the server that lies in a tree, run by this Python."""
-    return f"env PYTHONPATH={tree / 'src'} {sys.executable} -m wxserve"
+@contextlib.contextmanager
+def installed(tree: Path) -> Iterator[Path]:
+    """Have the server that lies in a tree, built for this Python, in a directory of its own.
+
+    Raises:
+        ServerError: it cannot be built.
+    """
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="installed-") as name:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+             "--no-deps", "--target", name, str(tree)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise ServerError(f"{tree} cannot be installed: {done.stderr.strip()}")
+        yield Path(name)
 
 
 @contextlib.contextmanager
-def served_from(tree: Path) -> Iterator[None]:
-    """Let servers that are started inside come from a tree."""
+def served_from(folder: Path) -> Iterator[None]:
+    """Let servers that are started inside come from a folder, run by this Python."""
     before = os.environ.get("WXSERVE_BENCH_SERVER")
-    os.environ["WXSERVE_BENCH_SERVER"] = server_command(tree)
+    os.environ["WXSERVE_BENCH_SERVER"] = f"env PYTHONPATH={folder} {sys.executable} -m wxserve"
     try:
         yield
     finally:
@@ -184,7 +200,7 @@ def served_from(tree: Path) -> Iterator[None]:
             os.environ["WXSERVE_BENCH_SERVER"] = before
 
 
-def run_check(options: Options, trees: dict[str, Path], rounds: int) -> tuple[str, list[Row]]:
+def run_check(options: Options, folders: dict[str, Path], rounds: int) -> tuple[str, list[Row]]:
     """Run one check on both sides in turn; return the sides and the rows.
 
     Raises:
@@ -192,7 +208,7 @@ def run_check(options: Options, trees: dict[str, Path], rounds: int) -> tuple[st
     """
     rows, sides = [], order(rounds)
     for side in sides:
-        with served_from(trees[side]), workplace(options) as (directory, filled):
+        with served_from(folders[side]), workplace(options) as (directory, filled):
             rows.append(run_once(options, directory, filled, 0))
     return sides, rows
 
@@ -223,7 +239,7 @@ def main(line: list[str] | None = None) -> int:
     lines = [["check", f"before ({against})", "now", "change", "noise", "verdict"]]
     codes = {0}
     try:
-        with checked_out(against) as tree:
+        with checked_out(against) as tree, installed(tree) as before, installed(ROOT) as now:
             for name, options, field in chosen:
                 print(f"bench: {name}, {2 * values.rounds} runs in turn", file=sys.stderr)
                 wanted = replace(
@@ -231,7 +247,7 @@ def main(line: list[str] | None = None) -> int:
                     seconds=min(values.seconds, options.seconds),
                     conversations=values.conversations,
                 )
-                sides, rows = run_check(wanted, {"A": tree, "B": ROOT}, values.rounds)
+                sides, rows = run_check(wanted, {"A": before, "B": now}, values.rounds)
                 shared = statistics.median(row.get("others_share") or 0.0 for row in rows)
                 found = judge(sides, [row[field] for row in rows])._replace(shared=shared)
                 broken = any(row["failed"] for row in rows)

@@ -83,7 +83,8 @@ def circumstances(row: Row) -> str:
     """Return what held for a row."""
     cores = "server and generator on a core each" if row["pinned"] else "on any core"
     return (
-        f"revision {row['revision']}; {row['durability']}; {cores} of {os.cpu_count()}; "
+        f"revision {row['revision']}, {row['codec'] or 'unknown codec'}; {row['durability']}; "
+        f"{cores} of {os.cpu_count()}; "
         f"{row['body_bytes']}-byte bodies; stored before: {row['conversations'] or 0} conversations"
     )
 

@@ -26,6 +26,7 @@ def start_row(stage: Stage) -> Row:
         "scenario": options.scenario,
         "revision": stage.server.version or revision(),
         "durability": stage.server.durability,
+        "codec": stage.server.codec,
         "tls": "1.3" if stage.server.tls else "off",
         "pinned": options.pinned,
         "machine_ms": round(machine_ms(SERVER_CORE if options.pinned else None), 2),

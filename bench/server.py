@@ -41,6 +41,7 @@ class Server(NamedTuple):
         dialect: the generator's name of its protocol.
         version: of the program; empty for the one that lies beside this harness.
         durability: what an acceptance means.
+        codec: compiled, or pure Python; empty where that is not known.
         also: further processes that belong to it, its database for one.
     """
 
@@ -53,6 +54,7 @@ class Server(NamedTuple):
     dialect: str = OURS
     version: str = ""
     durability: str = ""
+    codec: str = ""
     also: tuple[int, ...] = ()
 
     @property
@@ -95,6 +97,14 @@ def program() -> list[str]:
     return named.split() if named else [sys.executable, "-m", "wxserve"]
 
 
+def codec() -> str:
+    """Return how the product reads and writes frames; empty if it does not say."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*program(), "--version"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.partition("(")[2].partition(")")[0]
+
+
 @contextlib.contextmanager
 def running_server(launch: Launch) -> Iterator[Server]:
     """Run a server; it is gone when this ends, and it ends with us in any case.
@@ -123,7 +133,10 @@ def running_server(launch: Launch) -> Iterator[Server]:
     try:
         host, port = _wait_ready(process, log)
         invites = invite(launch.data, max(1, launch.invites))
-        yield Server(host, port, process.pid, launch.data, invites, launch.tls, durability=DURABLE)
+        yield Server(
+            host, port, process.pid, launch.data, invites, launch.tls,
+            durability=DURABLE, codec=codec(),
+        )  # fmt: skip
         if process.poll() is not None:
             raise ServerError(f"the server ended with {process.returncode}; see {log}")
     finally:

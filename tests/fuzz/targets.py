@@ -2,17 +2,22 @@
 
 The oracle is the same everywhere: garbage is read, or refused by the one error that its place allows.
 What is read can be written and read again. Nothing else may come out: no other exception, no other
-result when the bytes come in other pieces or through the other implementation of msgpack.
+result when the bytes come in other pieces, through the other implementation of msgpack, or without the
+compiled half of the codec.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Final
 
 from msgpack import fallback
 
 from tests.unit.protocol.reader import expand, load
 from tools.generators.connections import connection_at
-from wxserve.protocol import packing
+from wxserve.protocol import codec, packing
+from wxserve.protocol import connection as connections
+from wxserve.protocol import envelope as envelopes
 from wxserve.protocol.codec import BY_NUMBER, HEADER_BYTES, decode_body, encode
 from wxserve.protocol.connection import Connection
 from wxserve.protocol.credentials import decode_credential, encode_credential
@@ -22,6 +27,7 @@ from wxserve.protocol.exceptions import LocalProtocolError, Refusal, RemoteProto
 from wxserve.protocol.invites import format_invite, parse_invite
 from wxserve.protocol.limits import ENTRY_BYTES_MAX
 from wxserve.protocol.packing import unpack
+from wxserve.protocol.rows import PlainTable
 from wxserve.protocol.states import TRANSITIONS, Role, State, next_state
 
 Target = Callable[[bytes], None]
@@ -38,6 +44,7 @@ FORMS: Final = [
 DEPTH_SAFE: Final = 200
 """Nesting above which the implementation in Python may give up for want of stack. No frame gets
 there: its fields are flat, and what a newer peer adds is bounded."""
+_PLAIN_TABLES: Final = dict.fromkeys(vars(connections)["_TABLES"], PlainTable(tuple, {}))
 MINORS: Final = (0, 255)
 """The peer's: the same as ours, or higher, so that further fields are ignored."""
 
@@ -54,6 +61,8 @@ def connection(data: bytes) -> None:
     waiting = wire[len(wire) - end.pending_bytes :]
     size = HEADER_BYTES + int.from_bytes(waiting[:3], "big")
     assert len(waiting) < HEADER_BYTES or len(waiting) < size, "a whole frame waits"
+    with _plain():
+        assert repr(_events(connection_at(role, state, minor), [wire])) == repr(whole)
     step = data[1] or 1
     pieces = [wire[start : start + step] for start in range(0, len(wire), step)]
     assert _events(connection_at(role, state, minor), pieces) == whole
@@ -127,8 +136,10 @@ def bodies(data: bytes) -> None:
     if isinstance(read, kind.frame):
         wire = encode(read)
         assert decode_body(kind, wire[HEADER_BYTES:], tolerant=False) == read
-    with_fallback = _with_fallback(lambda: decode_body(kind, written, tolerant=tolerant))
+    look = vars(codec)["_look"]
+    with_fallback = _with_fallback(lambda: look(kind, written, tolerant=tolerant))
     assert _same(read, with_fallback), (read, with_fallback)
+    assert type(read) is type(with_fallback)
 
 
 def msgpack_agrees(data: bytes) -> None:
@@ -162,14 +173,29 @@ def _outcome(read: Callable[[], Any]) -> Any:
 
 
 def _with_fallback(read: Callable[[], Any]) -> Any:
-    """Return the same, with the decoder that is written in Python."""
-    module = vars(packing)
-    kept = module["unpackb"]
-    module["unpackb"] = fallback.unpackb
-    try:
+    """Return the same, with nothing but what is written in Python."""
+    with _plain(), _instead(packing, "unpackb", fallback.unpackb):
         return _outcome(read)
+
+
+@contextmanager
+def _plain() -> Iterator[None]:
+    """Leave out the compiled half of the codec, for envelopes and whatever comes on a connection."""
+    with (
+        _instead(connections, "_TABLES", _PLAIN_TABLES),
+        _instead(envelopes, "_read", lambda _: None),
+    ):
+        yield
+
+
+@contextmanager
+def _instead(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    kept = vars(module)[name]
+    setattr(module, name, value)
+    try:
+        yield
     finally:
-        module["unpackb"] = kept
+        setattr(module, name, kept)
 
 
 def envelope(data: bytes) -> None:

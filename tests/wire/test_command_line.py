@@ -12,6 +12,7 @@ import wxserve
 from tests.wire.raw_client import RawDevice
 from tests.wire.server_process import ServerProcess
 from wxserve.protocol.invites import parse_invite
+from wxserve.protocol.rows import COMPILED
 
 pytestmark = pytest.mark.wire
 
@@ -35,7 +36,8 @@ def refused(status: int, *arguments: str) -> str:
 
 
 def test_version_is_printed() -> None:
-    assert run("--version").stdout == f"wxserve {wxserve.__version__}\n"
+    how = "compiled" if COMPILED else "pure Python"
+    assert run("--version").stdout == f"wxserve {wxserve.__version__} ({how})\n"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import trio
 
 import wxserve
 from wxserve.protocol.identifiers import ACCOUNT_BYTES, AccountId
+from wxserve.protocol.rows import COMPILED
 from wxserve.store.errors import StoreRefusedError
 from wxserve.transport.poller import PlatformUnsupportedError
 
@@ -31,6 +32,8 @@ from .rendering import render
 from .server import EXIT_FAILED, Plan, Running, run_server
 
 EXIT_USAGE = 2
+VERSION = f"wxserve {wxserve.__version__} ({'compiled' if COMPILED else 'pure Python'})"
+"""Of the program, and whether the codec has its compiled half."""
 EXIT_INTERRUPTED = 130
 _REFUSALS = (RefusedError, StoreRefusedError, PlatformUnsupportedError)
 _INVITES_MAX = 100_000
@@ -179,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wxserve", description="A self-hosted super-app server.", allow_abbrev=False
     )
-    parser.add_argument("--version", action="version", version=f"wxserve {wxserve.__version__}")
+    parser.add_argument("--version", action="version", version=VERSION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_invite(commands)

@@ -8,6 +8,8 @@ from .exceptions import LocalProtocolError, RemoteProtocolError
 from .fields import Many
 from .frames import TYPES, Frame
 from .packing import nests_deeper, pack, unpack
+from .rows import frame as compiled_frame
+from .rows import shape_of
 from .schema import EXTRA_DEPTH_MAX, EXTRA_FIELDS_MAX, Record, Schema
 
 HEADER: Final = Struct(">IHH")
@@ -24,16 +26,18 @@ class FrameType:
         body_bytes_max: the largest body it may have.
         schema: its fields.
         records: which fields are arrays of rows that have a class of their own, and which class.
+        shape: reads a right body at once.
         array_max: the longest array its body may hold, the body itself included.
     """
 
-    __slots__ = ("array_max", "body_bytes_max", "frame", "number", "records", "schema")
+    __slots__ = ("array_max", "body_bytes_max", "frame", "number", "records", "schema", "shape")
 
     def __init__(self, frame: type[Frame], number: int, body_bytes_max: int) -> None:
         self.frame = frame
         self.number = number
         self.body_bytes_max = body_bytes_max
         self.schema = Schema(frame)
+        self.shape = shape_of(self.schema)
         self.records = tuple(
             (index, kind.item.row_class)
             for index, (_, kind) in enumerate(self.schema.fields)
@@ -59,6 +63,9 @@ def encode(frame: Frame, stream: int = 0, flags: int = 0) -> bytes:
         LocalProtocolError: the body is larger than its type allows.
     """
     number, body_bytes_max = TYPES[type(frame)]
+    data = compiled_frame(frame, number, stream, flags, body_bytes_max)
+    if data is not None:
+        return data
     body = pack(frame) if frame else b""
     size = len(body)
     if size > body_bytes_max:
@@ -73,6 +80,16 @@ def decode_body(kind: FrameType, body: bytes | bytearray, *, tolerant: bool) -> 
         kind: from ``BY_NUMBER``.
         body: exactly the body.
         tolerant: ignore extra trailing fields (the peer speaks a higher minor version).
+
+    Raises:
+        RemoteProtocolError: MALFORMED_FRAME, naming the frame and the field.
+    """
+    frame: Frame | None = kind.shape.read(body)
+    return _look(kind, body, tolerant=tolerant) if frame is None else frame
+
+
+def _look(kind: FrameType, body: bytes | bytearray, *, tolerant: bool) -> Frame:
+    """Do the same in Python.
 
     Raises:
         RemoteProtocolError: MALFORMED_FRAME, naming the frame and the field.

@@ -7,6 +7,7 @@ from .codec import BY_NUMBER, HEADER, HEADER_BYTES, FrameType, decode_body, enco
 from .errors import ErrorCode
 from .exceptions import LocalProtocolError, RemoteProtocolError
 from .frames import SKIPPABLE, SKIPPABLE_BYTES_MAX, TYPES, Challenge, Error, Frame, Hello
+from .rows import Table
 from .states import TRANSITIONS, Role, State, next_state, stream_rule
 from .transcript import Transcript
 from .versions import MINOR, peer_minor
@@ -48,6 +49,18 @@ _LEGAL: Final[dict[tuple[State, Role], dict[int, _Legal]]] = {
     for state, sender in product(State, Role)
 }
 """The table of states once more, by type number: one look-up for each received frame."""
+_TABLES: Final = {
+    place: Table(
+        Received,
+        {
+            number: (one.kind.shape, one.kind.body_bytes_max, one.stream_wrong)
+            for number, one in legal.items()
+            if not one.moves
+        },
+    )
+    for place, legal in _LEGAL.items()
+}
+"""What is taken at once: the frames that leave the state as it is."""
 _CLOSED: Final = State.CLOSED
 
 
@@ -67,6 +80,7 @@ class Connection:
         "_role",
         "_sendable",
         "_state",
+        "_take",
         "_tolerant",
         "transcript",
     )
@@ -114,6 +128,12 @@ class Connection:
         Raises:
             RemoteProtocolError: the peer broke a rule; nothing more will be read.
         """
+        taken = self._take(self._buffer, self._offset)
+        if taken is not None:
+            received: Received | None
+            received, self._offset = taken
+            self._needed = HEADER_BYTES
+            return received
         try:
             while len(self._buffer) - self._offset >= self._needed:
                 received = self._next_frame()
@@ -150,8 +170,7 @@ class Connection:
         frame = decode_body(legal.kind, body, tolerant=self._tolerant)
         if legal.moves:
             self._advance(self._role.peer, frame, body, stream)
-        # WHY not Received(...): the constructor of a named tuple takes twice as long.
-        return tuple.__new__(Received, (frame, stream, packed & 0xFF))
+        return Received(frame, stream, packed & 0xFF)
 
     def _check_skippable(self, number: int, length: int) -> None:
         """Pass a type that is ignored when unknown.
@@ -218,6 +237,7 @@ class Connection:
         self._state = state
         self._legal = _LEGAL[state, self._role.peer]
         self._sendable = _LEGAL[state, self._role]
+        self._take = _TABLES[state, self._role.peer].take
 
     def _close(self) -> None:
         self._enter(State.CLOSED)

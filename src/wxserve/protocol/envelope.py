@@ -8,6 +8,7 @@ from .exceptions import LocalProtocolError, Refusal, RemoteProtocolError
 from .fields import U8, U16, U32, U64, Bytes, Many
 from .frames import ENVELOPE_BYTES_MAX, Conversation, Op
 from .packing import pack, unpack
+from .rows import shape_of
 from .schema import Schema
 
 ENVELOPE_VERSION: Final = 1
@@ -74,6 +75,7 @@ class Envelope(NamedTuple):
 
 
 _SCHEMA: Final = Schema(Envelope)
+_read: Final = shape_of(_SCHEMA).read
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
@@ -101,12 +103,24 @@ def decode_envelope(data: bytes) -> Envelope:
     Raises:
         Refusal: ENVELOPE_INVALID, with what is wrong.
     """
+    envelope: Envelope | None = _read(data)
+    if envelope is None:
+        envelope = _look(data)
+    if envelope[0] != ENVELOPE_VERSION:
+        raise Refusal(ErrorCode.ENVELOPE_INVALID, "unknown version")
+    return envelope
+
+
+def _look(data: bytes) -> Envelope:
+    """Read an envelope in Python.
+
+    Raises:
+        Refusal: ENVELOPE_INVALID, with what is wrong.
+    """
     try:
         row = unpack(data, BLOBS_MAX)
     except RemoteProtocolError as error:
         raise Refusal(ErrorCode.ENVELOPE_INVALID, error.detail) from error
     if not _SCHEMA.accepts(row):
         raise Refusal(ErrorCode.ENVELOPE_INVALID, _SCHEMA.fault(row))
-    if row[0] != ENVELOPE_VERSION:
-        raise Refusal(ErrorCode.ENVELOPE_INVALID, "unknown version")
     return tuple.__new__(Envelope, row)

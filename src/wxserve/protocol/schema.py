@@ -33,14 +33,16 @@ class Schema:
         accepts: tells whether a decoded row has this class's fields, each within its range.
         array_max: the length of the longest array in it.
         fields: in their order on the wire.
+        row_class: whose annotations say it.
         size: how many fields there are.
     """
 
-    __slots__ = ("accepts", "array_max", "fields", "size")
+    __slots__ = ("accepts", "array_max", "fields", "row_class", "size")
 
     def __init__(self, row_class: type[tuple[Any, ...]]) -> None:
         hints = get_type_hints(row_class, include_extras=True)
         self.fields = tuple(Field(name, hint.__metadata__[0]) for name, hint in hints.items())
+        self.row_class = row_class
         self.size = len(self.fields)
         self.array_max = max((kind.array_max() for _, kind in self.fields), default=0)
         self.accepts = _compiled(self.fields)
