@@ -18,7 +18,7 @@ from wxserve.protocol.exceptions import Refusal
 from wxserve.protocol.frames import Auth, Challenge, Frame, Hello
 from wxserve.protocol.identifiers import AccountId, DeviceId
 from wxserve.protocol.versions import MAJOR, MINOR
-from wxserve.store.devices import Newcomer, enrol, log_in
+from wxserve.store.devices import Newcomer, enrol
 from wxserve.store.ports import Clock, Entropy
 from wxserve.store.state import Device, Entry
 from wxserve.store.store import Store
@@ -81,36 +81,19 @@ class Handshake:
             raise refusal
 
     def _log_in(self, link: Link, credential: DeviceKey, signature: bytes, signed: bytes) -> None:
-        device = self._store.device(credential.device)
-        if device is not None:
-            self._prove(link, credential, (device.public_key, device.account), signature, signed)
-            return
+        """Let a device in that proves its key; one answer for every reason why it does not."""
 
-        def found(known: tuple[bytes, AccountId] | None) -> None:
-            if known is None:
-                self._fail(link, Refusal(ErrorCode.OVERLOADED, retry_after_ms=1000))
-                return
-            try:
-                self._prove(link, credential, known, signature, signed)
-            except Refusal as refusal:
-                self._fail(link, refusal)
+        def found(device: Device | Refusal | None) -> None:
+            if isinstance(device, Refusal):
+                self._fail(link, device)
+            elif device is None or not proves(device, credential, signature, signed):
+                self._fail(link, Refusal(ErrorCode.AUTH_FAILED))
+            elif device.revoked:
+                self._fail(link, Refusal(ErrorCode.DEVICE_REVOKED))
+            else:
+                self._opened(link, device, ())
 
-        if not self._store.read_key(credential.device, found):
-            raise Refusal(ErrorCode.OVERLOADED, retry_after_ms=1000)
-
-    def _prove(
-        self,
-        link: Link,
-        credential: DeviceKey,
-        known: tuple[bytes, AccountId],
-        signature: bytes,
-        signed: bytes,
-    ) -> None:
-        """Check the signature against the stored key; one answer for every reason it fails."""
-        public_key, account = known
-        if account != credential.account or not verifies(public_key, signature, signed):
-            raise Refusal(ErrorCode.AUTH_FAILED)
-        self._store.look(lambda tx: log_in(tx, credential.device), self._answer(link))
+        self._store.with_device(credential.device, found)
 
     def _enrol(self, link: Link, credential: Enrolment, signature: bytes, signed: bytes) -> None:
         if credential.verifier != INVITE_VERIFIER:
@@ -148,6 +131,11 @@ class Handshake:
             )
             refusal = waiting or refusal
         link.fail(refusal.reply)
+
+
+def proves(device: Device, credential: DeviceKey, signature: bytes, signed: bytes) -> bool:
+    """Whether a credential is that of a device."""
+    return device.account == credential.account and verifies(device.public_key, signature, signed)
 
 
 def verifies(public_key: bytes, signature: bytes, signed: bytes) -> bool:

@@ -331,11 +331,3 @@ def read_members(
             (conversation, after, MemberState.GONE, rows_max),
         )
     ]
-
-
-def read_key(sql: sqlite3.Connection, device: DeviceId) -> tuple[bytes, AccountId]:
-    """Return the public key and the account of a device, both empty if there is none."""
-    row: tuple[bytes, AccountId] | None = sql.execute(
-        "SELECT public_key, account FROM device WHERE device = ?", (device,)
-    ).fetchone()
-    return row or (b"", AccountId(b""))

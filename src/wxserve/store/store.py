@@ -60,6 +60,7 @@ class Store:
         cursors: what devices have acknowledged and is not written yet.
         writer: runs what is submitted.
         standings: reads an account's conversations.
+        append: appends a message with the next commit; its ``done`` is called after it.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Store:
         self.timeline = timeline
         self.cursors = Cursors()
         self.writer = Writer(driver, memory, clock, limits)
+        self.append: Callable[[Append], None] = self.writer.submit
         self.standings = Standings(self.read, self.writer, memory, self.cursors, limits)
         self._failed = trio.Event()
         self._settled = trio.Event()
@@ -113,15 +115,30 @@ class Store:
 
         self.look(lambda tx: tx.conversation(conversation), loaded)
 
+    def with_device(
+        self, device: DeviceId, done: Callable[[Device | Refusal | None], None]
+    ) -> None:
+        """Call ``done`` with a device as all that was submitted before has left it.
+
+        At once if it is in memory and nothing waits. None if there is none; a refusal, always
+        temporary, if it could not be loaded now.
+        """
+        state = self.device(device)
+        if state is not None and self.writer.idle:
+            done(state)
+            return
+
+        def loaded(value: Device | Refusal | None, entries: tuple[Entry, ...]) -> None:
+            del entries
+            done(value)
+
+        self.look(lambda tx: tx.device(device), loaded)
+
     def changed_after(self, account: AccountId, position: int) -> bool:
         """Whether anything the account sees may have changed after a position; costs nothing."""
         return self._memory.changed_after(account, position)
 
     # -- writing -------------------------------------------------------------------------------
-
-    def append(self, append: Append) -> None:
-        """Append a message with the next commit; its ``done`` is called after it."""
-        self.writer.submit(append)
 
     def look(self, work: Work[T], done: Outcome[T]) -> None:
         """Look at the state after all that was submitted before; see ``units.Look``."""
@@ -265,12 +282,6 @@ class Store:
             view.bytes_max,
             self._memory.running.now_ms(),
         )
-
-    def read_key(
-        self, device: DeviceId, done: Callable[[tuple[bytes, AccountId] | None], None]
-    ) -> bool:
-        """Read the public key and account of a device; empty ones if there is none."""
-        return self.read(lambda sql: reading.read_key(sql, device), done)
 
     def read_registers(
         self, account: AccountId, after: int, done: Callable[[list[Register] | None], None]

@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from wxserve.protocol.errors import ErrorCode
 from wxserve.protocol.exceptions import Refusal
+from wxserve.protocol.identifiers import DeviceId
 from wxserve.store.devices import log_in
 from wxserve.store.state import Device
 from wxserve.store.transaction import Transaction
@@ -121,3 +122,46 @@ async def test_log_in_is_noted_with_the_next_flush_and_not_every_time(
         clock.offset_ms -= 3_600_000
         seen_ms, now_ms = await log_in_again()
         assert seen_ms == now_ms < noted_ms
+
+
+def had(room: SeededRoom, device: DeviceId) -> list[Device | Refusal | None]:
+    found: list[Device | Refusal | None] = []
+    room.store.with_device(device, found.append)
+    return found
+
+
+async def test_device_in_memory_is_had_at_once_when_nothing_waits(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with seeded_room(tmp_path, maintained=False) as room:
+        person, _ = await talk(room)
+        assert had(room, person.device) == [room.store.device(person.device)]
+
+
+async def test_device_is_had_as_what_was_submitted_before_has_left_it(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with seeded_room(tmp_path, maintained=False) as room:
+        person, conversation = await talk(room)
+        sent = room.send_nowait(person, conversation, 2)
+        found = had(room, person.device)
+        assert found == []
+        await sent.wait()
+        await room.store.wait_idle()
+        (device,) = found
+        assert isinstance(device, Device)
+        assert device.op_last == 2
+
+
+async def test_device_that_is_not_in_memory_is_read_and_a_stranger_is_none(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with seeded_room(tmp_path, maintained=False) as room:
+        await talk(room)
+        person = await room.enrol()
+    async with seeded_room(tmp_path, maintained=False) as room:
+        assert room.store.device(person.device) is None
+        known, unknown = had(room, person.device), had(room, DeviceId(bytes(8)))
+        await room.store.wait_idle()
+        assert [one.account for one in known if isinstance(one, Device)] == [person.account]
+        assert unknown == [None]
