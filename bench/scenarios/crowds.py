@@ -8,7 +8,7 @@ from bench.plan import Conversation, Flow, Plan
 from bench.rows import Row, add_span, add_verdict, rounded, start_row
 from bench.stage import Meter, Span, Stage, connect, finish
 
-SETTLED_S: float = 1.0
+SETTLED_S: float = 2.0
 """After everybody has gone and the messages that they miss are written: those of the others that
 waited behind them meanwhile are no part of the storm."""
 MISSED: int = 3

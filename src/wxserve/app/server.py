@@ -28,9 +28,9 @@ from .keys import Keys, RefusedError, create_keys, load_keys
 from .notify import notify
 
 EXIT_FAILED = 1
-COLLECT_ALLOCATIONS: Final = 5_000
-"""Containers made and not ended, after which the youngest are looked through for cycles: a
-millisecond. Each second time those that were left over by the last time come with them."""
+COLLECT_ALLOCATIONS: Final = 1_000
+"""Containers made and not ended, after which the youngest are looked through for cycles: 0.3 ms.
+Each second time those that were left over by the last time come with them."""
 COLLECT_ALL: Final = 10_000
 """After so many of those everything is looked through: practically never."""
 SWITCH_INTERVAL_S: Final = 0.001

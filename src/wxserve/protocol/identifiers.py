@@ -1,7 +1,8 @@
 """Identifiers that travel on the wire, and how the derived ones are derived."""
 
 from hashlib import sha256
-from typing import NewType
+from struct import Struct
+from typing import Final, NewType
 
 AccountId = NewType("AccountId", bytes)
 """16 random bytes, given by the server at enrolment."""
@@ -19,6 +20,7 @@ DEVICE_BYTES = 8
 CONVERSATION_BYTES = 16
 OP_BYTES = 16
 SENDER_BYTES = 24
+_OP: Final = Struct(f">{DEVICE_BYTES}sQ")
 
 
 def op_id(device: DeviceId, counter: int) -> OpId:
@@ -26,14 +28,15 @@ def op_id(device: DeviceId, counter: int) -> OpId:
     return OpId(device + counter.to_bytes(8, "big"))
 
 
-def op_device(op: OpId) -> DeviceId:
-    """Return the device inside an operation id."""
-    return DeviceId(op[:DEVICE_BYTES])
+def split_op(op: OpId) -> tuple[DeviceId, int]:
+    """Return the device and the counter inside an operation id."""
+    device, counter = _OP.unpack(op)
+    return device, counter
 
 
 def op_counter(op: OpId) -> int:
     """Return the counter inside an operation id."""
-    return int.from_bytes(op[DEVICE_BYTES:], "big")
+    return split_op(op)[1]
 
 
 def sender_of(account: AccountId, device: DeviceId) -> Sender:

@@ -12,7 +12,7 @@ from .limits import AdmissionLimits, Budget, Rate
 RETRY_MS_MAX: Final = 60_000
 ROUNDING: Final = 1e-6
 """Part of a token that may be missing: who comes back exactly when told to must not be too early."""
-PREPAID: Final = 16
+PREPAID: Final = 64
 """Tokens taken at once for a busy session."""
 PLENTY: Final = 16 * PREPAID
 """So many tokens must be in every bucket for that: near its end a budget is counted one by one."""

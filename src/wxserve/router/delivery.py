@@ -49,9 +49,9 @@ class Delivery:
             self._push_to(entry, (entry.also,))
 
     def _push_to(self, entry: Entry, accounts: tuple[AccountId, ...]) -> None:
-        of_account, push = self._directory.of_account, self.push
+        by_account, push = self._directory.by_account.get, self.push
         for account in accounts:
-            for session in of_account(account):
+            for session in by_account(account, ()):
                 if session.following is not _NOTHING:
                     push(session, entry)
 
@@ -64,18 +64,20 @@ class Delivery:
     def push(self, session: Session, entry: Entry) -> None:
         """Push one entry, if it follows what the session has; else leave it to the log."""
         conversation, seq = entry.conversation, entry.seq
-        sent = session.sent.get(conversation.id)
+        identifier = conversation.id
+        sent = session.sent.get(identifier)
         if sent is None:
             sent = self._first_push(session, conversation, seq)
         if sent is None or sent >= seq:
             return
         if (
             sent == seq - 1
-            and conversation.id not in session.lagging
-            and session.has_credit
+            and identifier not in session.lagging
+            and session.credit_entries > 0
+            and session.credit_bytes > 0
             and session.link.outgoing_bytes < self._limits.outgoing_bytes_max
         ):
-            self._write_entry(session, conversation.id, seq, entry.frame)
+            self._write_entry(session, identifier, seq, entry.frame)
         else:
             self.fall_behind(session, conversation, seq)
 
@@ -140,7 +142,8 @@ class Delivery:
             self.push(session, entry)
             return False
         session.sent[conversation] = entry.seq
-        self.note_untold(session)
+        if not session.untold:
+            self.note_untold(session)
         return True
 
     # -- large fan-outs ------------------------------------------------------------------------

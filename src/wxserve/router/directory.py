@@ -10,10 +10,14 @@ _NOBODY: tuple[Session, ...] = ()
 
 
 class Directory:
-    """Sessions by account and by device; at most one session a device."""
+    """Sessions by account and by device; at most one session a device.
+
+    Attributes:
+        by_account: the sessions of each account that has any; to be read.
+    """
 
     def __init__(self) -> None:
-        self._by_account: dict[AccountId, tuple[Session, ...]] = {}
+        self.by_account: dict[AccountId, tuple[Session, ...]] = {}
         self._by_device: dict[DeviceId, Session] = {}
 
     def __len__(self) -> int:
@@ -26,7 +30,7 @@ class Directory:
         if earlier is not None:
             self.remove(earlier)
         self._by_device[session.device] = session
-        self._by_account[session.account] = (*self.of_account(session.account), session)
+        self.by_account[session.account] = (*self.of_account(session.account), session)
         return earlier
 
     def remove(self, session: Session) -> None:
@@ -34,15 +38,15 @@ class Directory:
         if self._by_device.get(session.device) is not session:
             return
         del self._by_device[session.device]
-        others = tuple(s for s in self._by_account[session.account] if s is not session)
+        others = tuple(s for s in self.by_account[session.account] if s is not session)
         if others:
-            self._by_account[session.account] = others
+            self.by_account[session.account] = others
         else:
-            del self._by_account[session.account]
+            del self.by_account[session.account]
 
     def of_account(self, account: AccountId) -> tuple[Session, ...]:
         """Return the sessions of an account."""
-        return self._by_account.get(account, _NOBODY)
+        return self.by_account.get(account, _NOBODY)
 
     def of_device(self, device: DeviceId) -> Session | None:
         """Return the session of a device."""

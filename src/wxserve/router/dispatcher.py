@@ -12,7 +12,8 @@ from wxserve.protocol.envelope import Kind, decode_envelope
 from wxserve.protocol.errors import ErrorCode
 from wxserve.protocol.exceptions import Refusal, RemoteProtocolError
 from wxserve.protocol.frames import CURRENT, SILENT, URGENT, Accepted
-from wxserve.protocol.identifiers import OpId, op_counter, op_device
+from wxserve.protocol.identifiers import OpId, split_op
+from wxserve.protocol.rows import make
 from wxserve.store.appends import content_digest
 from wxserve.store.state import Append, Entry
 from wxserve.store.store import Store
@@ -104,39 +105,40 @@ class Dispatcher:
         counter = check_op(session, envelope.op)
         if envelope.kind != _MESSAGE:
             raise Refusal(ErrorCode.KIND_NOT_ALLOWED)
-        self._store.append(
-            Append(
-                session.account,
-                session.device,
-                counter,
-                envelope.op,
-                envelope.conversation,
-                data,
-                content_digest(data),
-                envelope.ttl_s,
-                flags & (SILENT | URGENT),
-                self._admit_send(session),
-                (session, stream),
-                self._sent,
-            )
+        append = make(
+            Append,
+            session.account,
+            session.device,
+            counter,
+            envelope.op,
+            envelope.conversation,
+            data,
+            content_digest(data),
+            envelope.ttl_s,
+            flags & (SILENT | URGENT),
+            self._admit_send(session),
+            session,
+            stream,
+            self._sent,
         )
+        self._store.append(append)
         session.submitted_bytes += len(data)
         if session.submitted_bytes > self._limits.submitted_bytes_max:
             session.link.pause(paused=True)
 
     def _sent(self, append: Append, outcome: Entry | Accepted | Refusal) -> None:
         """Answer the sender and hand the entry to the bus; called in commit order."""
-        session, stream = append.context
+        session = append.context
         before = session.submitted_bytes
         session.submitted_bytes = before - len(append.envelope)
         if session.submitted_bytes <= self._limits.submitted_bytes_max < before:
             session.link.pause(paused=False)
         if isinstance(outcome, Entry):
             current = self._delivery.accept_own(session, outcome)
-            session.link.write(encode(outcome.accepted, stream, CURRENT if current else 0))
+            session.link.write(encode(outcome.accepted, append.stream, CURRENT if current else 0))
             self._bus.publish(outcome)
         else:
-            session.link.write(encode(answer_of(outcome), stream))
+            session.link.write(encode(answer_of(outcome), append.stream))
 
     def _ack(self, session: Session, frame: f.Ack, stream: int) -> None:
         del stream
@@ -188,7 +190,7 @@ def check_op(session: Session, op: OpId) -> int:
     Raises:
         Refusal: OP_FOREIGN.
     """
-    counter = op_counter(op)
-    if op_device(op) != session.device or not 0 < counter < 1 << 63:
+    device, counter = split_op(op)
+    if device != session.device or not 0 < counter < 1 << 63:
         raise Refusal(ErrorCode.OP_FOREIGN)
     return counter

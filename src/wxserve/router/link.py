@@ -104,7 +104,8 @@ class Link:
 
         Whoever reads while it is not listened to is not silent.
         """
-        self.heard = self.heard or self.paused
+        if not self.heard:
+            self.heard = self.paused
         data = self._outgoing[0] if len(self._outgoing) == 1 else b"".join(self._outgoing)
         self._outgoing.clear()
         self.outgoing_bytes = 0

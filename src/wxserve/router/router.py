@@ -123,9 +123,13 @@ class Router:
     def drained(self, link: Link) -> None:
         """See ``LinkOwner.drained``."""
         session = link.session
-        if session is not None:
+        if session is None:
+            return
+        if session.has_registers:
             self._registers.tell(session)
+        if session.reads:
             self._requests.read_on(session)
+        if session.lagging:
             self._delivery.refill(session)
 
     def ended(self, link: Link) -> None:

@@ -118,8 +118,11 @@ class Session:
     @property
     def has_registers(self) -> bool:
         """Whether a changed register was not told yet."""
-        gaps = (self.registers_after, self.registers_dropped)
-        return bool(self.registers) or gaps != (None, None)
+        return (
+            bool(self.registers)
+            or self.registers_after is not None
+            or self.registers_dropped is not None
+        )
 
     @property
     def has_credit(self) -> bool:

@@ -10,7 +10,6 @@ from wxserve.protocol.identifiers import (
     AccountId,
     ConversationId,
     OpId,
-    op_counter,
     sender_of,
 )
 
@@ -37,7 +36,7 @@ def append_message(tx: Transaction, append: Append) -> Entry | Accepted:
     device = tx.device(append.device)
     if device is None or device.revoked:
         raise Refusal(ErrorCode.DEVICE_REVOKED)
-    known = dedupe(tx, device, append.op, append.digest)
+    known = dedupe(tx, device, append.op, append.counter, append.digest)
     if known is not None:
         return known
     if tx.turns.waiting:
@@ -47,13 +46,14 @@ def append_message(tx: Transaction, append: Append) -> Entry | Accepted:
     return tx.append(conversation, append, sender_of(append.account, append.device))
 
 
-def dedupe(tx: Transaction, device: Device, op: OpId, digest: bytes) -> Accepted | None:
+def dedupe(
+    tx: Transaction, device: Device, op: OpId, counter: int, digest: bytes
+) -> Accepted | None:
     """Return the first answer of an operation that was accepted before, None for a new one.
 
     Raises:
         Refusal: CONFLICT, OP_EXPIRED.
     """
-    counter = op_counter(op)
     known = tx.known_op(device, op, counter)
     if known is not None:
         if known.digest != digest:

@@ -10,8 +10,10 @@ from .memory import Memory
 from .state import Device
 from .transaction import Transaction
 
-FLUSH_ROWS_MAX: Final = 64
-"""Cursors written in one unit; at 30 µs each in a large store, a commit that others wait for."""
+FLUSH_ROWS: Final = 16
+"""Rows written in one unit, at 30 µs and a page each in a large store: others wait for that commit."""
+FLUSH_UNITS_MAX: Final = 64
+"""Units of one flush; where more is due they are larger, or it would never end."""
 AWAKE_STEP_MS: Final = 3_600_000
 """How old the written time of a device's last sign of life may be while it is there."""
 SEEN_STEP_MS: Final = 3_600_000
@@ -66,6 +68,11 @@ class Waiting:
         return bool(self.raised or self.floors or self.seen or self.awake)
 
     @property
+    def rows(self) -> int:
+        """How many rows it is."""
+        return sum(map(len, self.raised.values())) + sum(map(len, self.marks))
+
+    @property
     def marks(self) -> tuple[dict[DeviceId, int], ...]:
         """Everything but the cursors, in the order of ``Flush``."""
         return self.floors, self.seen, self.awake
@@ -115,6 +122,7 @@ class Cursors:
         self._due = Waiting()
         self._writing = Waiting()
         self._again = False
+        self._unit_rows = FLUSH_ROWS
 
     def unwritten(self, device: DeviceId) -> dict[ConversationId, int]:
         """Return the device's cursors that the tables do not know yet."""
@@ -135,11 +143,12 @@ class Cursors:
             return False
         self._again = False
         self._due, self.waiting = self.waiting, Waiting()
+        self._unit_rows = max(FLUSH_ROWS, -(-self._due.rows // FLUSH_UNITS_MAX))
         return bool(self._due)
 
     def next_unit(self) -> Flush | None:
         """Return what the next unit of the flush writes; None if there is nothing left of it."""
-        self._writing = writing = self._due.take(FLUSH_ROWS_MAX)
+        self._writing = writing = self._due.take(self._unit_rows)
         if not writing:
             return None
         cursors: list[tuple[bytes, bytes, int]] = sorted(

@@ -55,9 +55,10 @@ class Request:
         Raises:
             Refusal: DEVICE_REVOKED, RETRY_ORDER, and those of ``dedupe``.
         """
-        known = dedupe(self.tx, self._device(), self.caller.op, self.caller.digest)
+        op = self.caller.op
+        counter = op_counter(op)
+        known = dedupe(self.tx, self._device(), op, counter, self.caller.digest)
         if known is None:
-            counter = op_counter(self.caller.op)
             self.tx.turns.check(Turn(self.caller.device, conversation, counter))
         return known
 

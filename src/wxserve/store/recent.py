@@ -6,10 +6,10 @@ from wxserve.protocol.identifiers import ConversationId
 
 
 class Recent:
-    """The last position of every conversation that changed after ``since``.
+    """The last commit, by its position, in which every conversation changed after ``since``.
 
-    Two generations; the older one is dropped as a whole when the younger one is full, so a change
-    costs one assignment. What is not merged yet is never dropped. The event loop alone changes it.
+    In the order of these commits. Two generations; the older one is dropped as a whole when the
+    younger one is full. What is not merged yet is never dropped. The event loop alone changes it.
 
     Attributes:
         since: the position after which no change is missing.
@@ -24,22 +24,25 @@ class Recent:
 
     def begin(self, since: int, changes: Iterable[tuple[ConversationId, int]]) -> None:
         """Forget everything, and take in all changes after a position, in their order."""
-        self._old, self._young = {}, dict(changes)
+        young: dict[ConversationId, int] = {}
+        for conversation, position in changes:
+            young.pop(conversation, None)
+            young[conversation] = position
+        self._old, self._young = {}, young
         self.since = self._young_since = since
 
-    def note(
-        self, changes: dict[ConversationId, tuple[int, int]], position: int, merged: int
-    ) -> None:
-        """Note the new heads that a commit made.
+    def note(self, changes: Iterable[ConversationId], position: int, merged: int) -> None:
+        """Note what a commit has changed.
 
         Args:
-            changes: (seq, position) per conversation.
+            changes: the conversations.
             position: the last one of the commit.
             merged: everything up to this position is in the tables.
         """
         young = self._young
-        for conversation, head in changes.items():
-            young[conversation] = head[1]
+        for conversation in changes:
+            young.pop(conversation, None)
+            young[conversation] = position
         if len(young) >= self._conversations_max and self._young_since <= merged:
             self._old, self._young = young, {}
             self.since, self._young_since = self._young_since, position
@@ -51,3 +54,17 @@ class Recent:
         """
         young, old = self._young.get, self._old.get
         return lambda conversation: (young(conversation) or old(conversation, 0)) > position
+
+    def latest(self, position: int, most: int) -> set[ConversationId] | None:
+        """Return what changed after a position; None if that is more than ``most``, or not known."""
+        if position < self.since:
+            return None
+        found: set[ConversationId] = set()
+        for generation in (self._young, self._old):
+            for conversation in reversed(generation):
+                if generation[conversation] <= position:
+                    break
+                found.add(conversation)
+                if len(found) > most:
+                    return None
+        return found

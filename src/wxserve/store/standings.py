@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from wxserve.protocol.exceptions import Refusal
 from wxserve.protocol.identifiers import (
@@ -23,6 +23,9 @@ from .state import Entry
 from .units import Look
 from .writer import Writer
 
+LATEST_MAX: Final = 256
+"""So many conversations that changed of late, everybody's, are looked through for an account's own;
+above it the account's are looked through for those that changed."""
 Done = Callable[[Slice | None], None]
 """Gets what was read, or None when that failed."""
 
@@ -63,11 +66,15 @@ class Standings:
         if since == 0:
             return self.read(account, device, after, done)
         memory = self._memory.recent
-        recent, stored_since = memory.changed_after(since), None if since >= memory.since else since
-        page = Page(account, device, after, self._limits.read_rows_max)
         own = {
             self_conversation(account), notice_conversation(account), device_conversation(device),
         }  # fmt: skip
+        latest = memory.latest(since, LATEST_MAX) if after == b"" else None
+        if latest is not None:
+            its = {one for one in latest if self._may_be_of(account, one)}
+            return self.read_some(account, device, list(its | own), done)
+        recent, stored_since = memory.changed_after(since), None if since >= memory.since else since
+        page = Page(account, device, after, self._limits.read_rows_max)
 
         def changed(conversation: ConversationId) -> bool:
             return recent(conversation) or conversation in own
@@ -75,6 +82,10 @@ class Standings:
         return self._read(
             device, lambda sql: reading.read_changed(sql, page, changed, stored_since), done
         )
+
+    def _may_be_of(self, account: AccountId, conversation: ConversationId) -> bool:
+        state = self._memory.conversations.get(conversation)
+        return state is None or account in state.members
 
     def read_some(
         self,

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 import trio
 
 from wxserve.protocol.frames import Accepted
-from wxserve.protocol.identifiers import ConversationId, OpId, op_counter, op_device
+from wxserve.protocol.identifiers import ConversationId, OpId, split_op
 
 from .driver import Driver
 from .loading import load_device
@@ -124,13 +124,11 @@ def load_running_time(sql: sqlite3.Connection, now_ms: int) -> tuple[int, int]:
 
 
 def _load_op(sql: sqlite3.Connection, memory: Memory, record: OpRecord) -> None:
-    op = record.accepted.op
-    identifier = op_device(op)
+    identifier, counter = split_op(record.accepted.op)
     device = memory.devices.get(identifier) or load_device(sql, identifier)
     if device is None:
         return
     memory.devices[identifier] = memory.fresh[identifier] = device
-    counter = op_counter(op)
     device.op_last = max(device.op_last, counter)
     device.op_position = record.accepted.position
     if counter >= device.op_floor:

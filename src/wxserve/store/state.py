@@ -192,6 +192,7 @@ class Append(NamedTuple):
         flags: header flags for DELIVER.
         unadmitted: the refusal to give if the operation is neither known nor forbidden.
         context: whatever the submitter needs to find its way back.
+        stream: the same, a number.
         done: called in the event loop with this value and the outcome, in commit order.
     """
 
@@ -206,6 +207,7 @@ class Append(NamedTuple):
     flags: int
     unadmitted: Refusal | None
     context: Any
+    stream: int
     done: Callable[["Append", "Entry | Accepted | Refusal"], None]
 
 

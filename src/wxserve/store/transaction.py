@@ -2,7 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import msgpack
 
@@ -21,10 +21,10 @@ from wxserve.protocol.identifiers import (
     DeviceId,
     OpId,
     Sender,
-    op_counter,
-    op_device,
+    split_op,
 )
 from wxserve.protocol.packing import pack
+from wxserve.protocol.rows import make
 
 from .loading import load_conversation, load_device
 from .memory import Memory
@@ -48,8 +48,6 @@ _CHUNK_ROWS = 64
 _COLUMNS = 10
 _ROW = f"({', '.join('?' * _COLUMNS)})"
 _INSERTS = [f"INSERT INTO log VALUES {', '.join([_ROW] * rows)}" for rows in range(_CHUNK_ROWS + 1)]  # noqa: S608
-new: Final = tuple.__new__
-"""Makes a named tuple in a third of the time that its constructor takes; types are checked alike."""
 
 
 class Transaction:
@@ -166,7 +164,7 @@ class Transaction:
         position = overlay.position + 1
         time_ms, running_ms = overlay.time_ms, self.running_ms
         frame = encode(
-            new(Deliver, (identifier, seq, position, time_ms, sender, b"", source.envelope)),
+            make(Deliver, identifier, seq, position, time_ms, sender, b"", source.envelope),
             0,
             source.flags,
         )
@@ -175,12 +173,12 @@ class Transaction:
         self._values += (
             position, identifier, seq, time_ms, running_ms, op, digest, expires_ms, 0, frame,
         )  # fmt: skip
-        accepted = new(Accepted, (op or NO_OP, identifier, seq, position, time_ms))
+        accepted = make(Accepted, op or NO_OP, identifier, seq, position, time_ms)
         if op is not None:
-            overlay.ops[op] = new(OpRecord, (digest, accepted))
+            overlay.ops[op] = make(OpRecord, digest, accepted)
         overlay.position = position
         overlay.heads[identifier] = (seq, position)
-        entry = new(Entry, (conversation, seq, position, frame, sender, also, accepted))
+        entry = make(Entry, conversation, seq, position, frame, sender, also, accepted)
         overlay.entries.append(entry)
         return entry
 
@@ -346,12 +344,15 @@ class Transaction:
         memory.devices.update(overlay.devices)
         add = memory.tail.add
         noted: dict[ConversationId, Conversation] = {}
+        accounts: list[AccountId] = []
         for entry in overlay.entries:
             conversation = entry.conversation
-            add(conversation.id, entry.seq, entry.position)
-            if noted.get(conversation.id) is not conversation:
-                noted[conversation.id] = conversation
-                memory.note_change(conversation.joined, overlay.position)
+            identifier = conversation.id
+            add(identifier, entry.seq, entry.position)
+            if noted.get(identifier) is not conversation:
+                noted[identifier] = conversation
+                accounts += conversation.joined
+        memory.note_change(accounts, overlay.position)
         for identifier, head in overlay.heads.items():
             state = memory.conversations.get(identifier)
             if state is not None:
@@ -369,7 +370,7 @@ class Transaction:
     def _apply_ops(self) -> None:
         memory = self._memory
         for op, record in self.overlay.ops.items():
-            identifier, counter = op_device(op), op_counter(op)
+            identifier, counter = split_op(op)
             device = memory.devices.get(identifier)
             if device is not None:
                 device.ops[counter] = record

@@ -49,6 +49,7 @@ class Upkeep:
         self._prune_after = 0
         self._prune_waits = False
         self._measuring = False
+        self._flush_waits = False
 
     async def run(self, space: Space) -> None:
         """Keep house for ever.
@@ -56,7 +57,7 @@ class Upkeep:
         Cancellation: units already submitted are settled by the writer.
         """
         self._writer.on_full = space.release
-        self._writer.on_committed = self._look_at_tail
+        self._writer.on_committed = self._committed
         self._writer.full = not space.take()
         next_flush = next_sweep = trio.current_time()
         try:
@@ -82,6 +83,14 @@ class Upkeep:
         if self._prune_waits:
             self._prune_waits = False
             self._find()
+        if self._flush_waits and self._writer.idle:
+            self._write_due()
+
+    def _committed(self) -> None:
+        """Called between two commits."""
+        self._look_at_tail()
+        if self._flush_waits:
+            self._write_due()
 
     def _submit(self, work: Work[T], done: Outcome[T]) -> None:
         self._writer.submit(Unit(work, done, always=True))
@@ -120,6 +129,8 @@ class Upkeep:
             self._write_due()
 
     def _write_due(self) -> None:
+        """Write the next part of what is due, which takes a commit longer than messages do."""
+        self._flush_waits = False
         flush = self._cursors.next_unit()
         if flush is None:
             return
@@ -132,6 +143,8 @@ class Upkeep:
             written = not isinstance(value, Refusal)
             if self._cursors.end_unit(written=written):
                 self.flush_cursors()
+            elif written and self._writer.waiting:
+                self._flush_waits = True  # who came meanwhile has a commit without it
             elif written:
                 self._write_due()
 
@@ -140,10 +153,7 @@ class Upkeep:
     # -- merging -------------------------------------------------------------------------------
 
     def _look_at_tail(self) -> None:
-        """Begin to merge the tail when it is long or old, unless a merge is under way.
-
-        Called between two commits.
-        """
+        """Begin to merge the tail when it is long or old, unless a merge is under way."""
         least = 1 if self._tail_is_old else self._limits.merge_entries
         if self._merge is None and self._memory.tail.entries >= least:
             self._tail_is_old = False

@@ -77,7 +77,8 @@ class Writer:
             self._driver.defer(lambda: self._tell([(item, (refusal, ()))]))
             return
         self._queue.append(item)
-        self._go_on()
+        if not self._starting:
+            self._go_on()
 
     # -- one batch after the other -------------------------------------------------------------
 

@@ -23,13 +23,13 @@ class TransportLimits:
     accepts_crowded_max: int = 2
     """The same while more is ready in handshakes than one step serves: what has begun is finished
     first, and the kernel keeps the others waiting."""
-    strangers_per_step_max: int = 4
+    strangers_per_step_max: int = 32
     """Connections served in one step on which nobody is logged in: handshakes, of TLS too, which cost
     up to 1 ms each, and what a peer that hung up leaves behind. Everybody else is served first, and
     each who was leaves room for one less, but for one at least. New sockets are one of them."""
     strangers_turn_s: float = 0.0001
     """While others speak no further stranger is served in a step after so much time for them."""
-    strangers_rest: float = 2.0
+    strangers_rest: float = 4.5
     """And after a turn none for so many times as long as it took. More of it means a longer way back
     for a crowd (docs/decisions/0013)."""
     others_speak_s: float = 0.1

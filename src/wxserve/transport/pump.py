@@ -183,7 +183,9 @@ class Pump:
     def _serve(self, stream: Stream, events: int) -> None:
         if events & WRITE:
             self._write(stream, events)
-        if events & ~WRITE and stream.socket.fileno() >= 0:
+            if stream.socket.fileno() < 0:
+                return
+        if events & ~WRITE:
             self._read(stream, events)
 
     # --- reading ---------------------------------------------------------------------------
@@ -194,28 +196,24 @@ class Pump:
         A paused stream is not watched for reading, so what is reported then is a hang-up or an
         error, which cannot be unwatched.
         """
-        if events & READ == 0 and stream.link is not None and stream.link.paused:
+        link = stream.link
+        if events & READ == 0 and link is not None and link.paused:
             self.streams.close(stream)
             return
         try:
             count = stream.socket.recv_into(self._buffer)
         except BlockingIOError:
             return
+        data = self._buffer[:count]
         if count == 0:
             self.streams.close(stream)
-        else:
-            self._take(stream, self._buffer[:count])
-
-    def _take(self, stream: Stream, data: memoryview) -> None:
-        if stream.phase is Phase.HANDSHAKE:
-            self._shake(stream, data)
-            return
-        link = stream.link
-        if link is None or link.closing:
-            return  # read only so that the peer is not reset; what it says is too late
-        if stream.tls is None:
+        elif link is None:
+            if stream.phase is Phase.HANDSHAKE:
+                self._shake(stream, data)
+            # else it is read only so that the peer is not reset; what it says is too late
+        elif stream.tls is None:
             link.receive(bytes(data))
-        else:
+        elif not link.closing:
             self._decrypt(stream, link, data)
 
     def _decrypt(self, stream: Stream, link: "Link", data: memoryview) -> None:
@@ -293,8 +291,9 @@ class Pump:
             return
         link = stream.link
         stream.more = link is not None and link.has_outgoing
-        if link is not None and link.closing and not stream.more:
-            self.hang_up(stream)
+        if link is not None:
+            if link.closing and not stream.more:
+                self.hang_up(stream)
         elif stream.phase is Phase.CLOSING:
             stream.socket.shutdown(socket.SHUT_WR)
             stream.phase = Phase.LINGERING

@@ -99,7 +99,7 @@ class Scene:
             self.store.append(
                 Append(
                     person.account, person.device, op_counter(op), op, conversation, envelope,
-                    digest, 0, 0, None, None, lambda _, outcome: self._answered(op, outcome),
+                    digest, 0, 0, None, None, 0, lambda _, outcome: self._answered(op, outcome),
                 )
             )  # fmt: skip
         else:

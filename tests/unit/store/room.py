@@ -117,7 +117,7 @@ class Room:
         reply = Reply()
         return Append(
             person.account, person.device, counter, op, conversation, envelope,
-            content_digest(envelope), 0, 0, None, reply, reply.append_done,
+            content_digest(envelope), 0, 0, None, reply, 0, reply.append_done,
         )  # fmt: skip
 
     def send_nowait(

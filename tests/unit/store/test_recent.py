@@ -26,25 +26,25 @@ NAMES = [ConversationId(bytes([number]) * 16) for number in range(8)]
 @given(
     st.integers(1, 5),
     st.integers(0, 20),
+    st.integers(0, len(NAMES)),
     st.lists(st.sets(st.sampled_from(NAMES), min_size=1, max_size=3), max_size=30),
 )
 def test_everything_after_since_is_remembered_exactly(
-    conversations_max: int, lag: int, commits: list[set[ConversationId]]
+    conversations_max: int, lag: int, most: int, commits: list[set[ConversationId]]
 ) -> None:
     recent, last, position, merged = Recent(conversations_max), dict.fromkeys(NAMES, 0), 0, 0
     for commit in commits:
-        heads: dict[ConversationId, tuple[int, int]] = {}
-        for name in sorted(commit):
-            position += 1
-            heads[name], last[name] = (1, position), position
-        recent.note(heads, position, merged)
+        position += len(commit)
+        last |= dict.fromkeys(commit, position)
+        recent.note(sorted(commit), position, merged)
         assert recent.since <= merged, "what is not merged is never dropped"
         merged = max(merged, position - lag)
         for since in range(recent.since, position + 1):
             changed = recent.changed_after(since)
-            assert {one for one in NAMES if changed(one)} == {
-                one for one in NAMES if last[one] > since
-            }
+            expected = {one for one in NAMES if last[one] > since}
+            assert {one for one in NAMES if changed(one)} == expected
+            assert recent.latest(since, most) == (expected if len(expected) <= most else None)
+        assert recent.latest(recent.since - 1, len(NAMES)) is None
     assert recent.since < position or not commits, "the newest change is always remembered"
 
 
