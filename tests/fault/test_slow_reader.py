@@ -13,7 +13,7 @@ from wxserve.protocol import frames as f
 
 pytestmark = [pytest.mark.fault, pytest.mark.wire, pytest.mark.slow]
 GROWN_KIB = 2 * 1024
-COLD_ROUNDS = 2
+COLD_ROUNDS = 4
 """Rounds in which the server still grows by itself, whoever reads; then its memory is judged."""
 SLOWER = 1.2
 BUSIER = 0.05

@@ -234,12 +234,17 @@ class Acts:
         return True
 
     def _ghost(self) -> bool:
-        """Open a second connection of a device, as a copy of its program would."""
+        """Open a second connection of a device, as a copy of its program would.
+
+        One that has nothing to send: it says that no operation below its next one will come again.
+        """
         client = self._somebody()
-        wire = self._world.connect(client) if client is not None else None
-        if client is None or wire is None:
+        if client is None or client.durable.snapshot().outbox:
             return False
-        snapshot = client.durable.snapshot()._replace(outbox=())
+        wire = self._world.connect(client)
+        if wire is None:
+            return False
+        snapshot = client.durable.snapshot()
         core = ClientCore(
             snapshot,
             clock=trio.current_time,

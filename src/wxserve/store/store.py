@@ -120,13 +120,8 @@ class Store:
     ) -> None:
         """Call ``done`` with a device as all that was submitted before has left it.
 
-        At once if it is in memory and nothing waits. None if there is none; a refusal, always
-        temporary, if it could not be loaded now.
+        None if there is none; a refusal, always temporary, if it could not be loaded now.
         """
-        state = self.device(device)
-        if state is not None and self.writer.idle:
-            done(state)
-            return
 
         def loaded(value: Device | Refusal | None, entries: tuple[Entry, ...]) -> None:
             del entries

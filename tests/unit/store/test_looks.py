@@ -130,14 +130,6 @@ def had(room: SeededRoom, device: DeviceId) -> list[Device | Refusal | None]:
     return found
 
 
-async def test_device_in_memory_is_had_at_once_when_nothing_waits(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
-    async with seeded_room(tmp_path, maintained=False) as room:
-        person, _ = await talk(room)
-        assert had(room, person.device) == [room.store.device(person.device)]
-
-
 async def test_device_is_had_as_what_was_submitted_before_has_left_it(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
