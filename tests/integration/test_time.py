@@ -192,9 +192,6 @@ async def test_drain_log_in_whose_proof_is_being_checked_is_refused(
         await alice.wait_for(f.Challenge)
         data = encode_credential(DeviceKey(DEVICE_KEY, alice.account, alice.device))
         signed = alice.connection.transcript.to_sign(NO_BINDING, data)
-        server.store.look(
-            lambda _: None, lambda *_: None
-        )  # what was submitted before is waited for
         alice.send_frame(f.Auth(data, alice.key.sign(signed)))
         server.router.start_drain(4.0)
         with pytest.raises(AssertionError, match="4003"):

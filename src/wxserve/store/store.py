@@ -191,12 +191,11 @@ class Store:
             self._raise_floor(state, floor)
             return
 
-        def loaded(value: Device | Refusal | None, entries: tuple[Entry, ...]) -> None:
-            del entries
+        def loaded(value: Device | Refusal | None) -> None:
             if isinstance(value, Device):
                 self._raise_floor(value, floor)
 
-        self.look(lambda tx: tx.device(device), loaded)
+        self.with_device(device, loaded)
 
     def begin_order(self, device: DeviceId) -> None:
         """Let the order of a device's operations begin afresh, with the session that begins now.
