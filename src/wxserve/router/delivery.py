@@ -255,16 +255,18 @@ class Delivery:
     def _write_pieces(
         self, session: Session, conversation: ConversationId, lag: Lag, pieces: list[Piece]
     ) -> None:
-        for piece in pieces:
-            if not session.has_credit:
+        sent = session.sent[conversation]
+        for through, frame, reason in pieces:
+            if session.credit_entries <= 0 or session.credit_bytes <= 0:
                 break
-            if piece.through <= session.sent[conversation]:
+            if through <= sent:
                 continue
-            if piece.frame is not None:
-                self._write_entry(session, conversation, piece.through, piece.frame)
+            sent = through
+            if frame is not None:
+                self._write_entry(session, conversation, through, frame)
             else:
-                self._write_skip(session, conversation, piece.through, piece.reason)
-        if session.sent[conversation] >= lag.head:
+                self._write_skip(session, conversation, through, reason)
+        if sent >= lag.head:
             del session.lagging[conversation]
 
     # -- how far -------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from wxserve.protocol.envelope import ConversationKind
 from wxserve.protocol.frames import Member as MemberRow
 from wxserve.protocol.frames import Register
 from wxserve.protocol.identifiers import AccountId, ConversationId, DeviceId, device_conversation
+from wxserve.protocol.rows import make
 
 from .loading import unpack_intervals
 from .state import PER_DEVICE_KINDS, Intervals, MemberState, clip
@@ -71,7 +72,13 @@ _MERGED: Final = (
     "JOIN log l ON l.position = e.position "
     "WHERE e.conversation = ? AND e.seq BETWEEN ? AND ? ORDER BY e.seq LIMIT ?"
 )
-_UNMERGED: Final = "SELECT seq, position, state, expires_ms, frame FROM log WHERE position = ?"
+_AT_ONCE: Final = 32
+_PLACES: Final = ", ".join("?" * _AT_ONCE)
+_UNMERGED: Final = (
+    "SELECT seq, position, state, expires_ms, frame FROM log "  # noqa: S608
+    f"WHERE position IN ({_PLACES}) ORDER BY position"
+)
+"""Takes as many positions in a statement; one each cost three times as much."""
 
 
 def read_range(sql: sqlite3.Connection, wanted: Range) -> list[Piece]:
@@ -124,22 +131,23 @@ class _RangeReader:
             self.skip(min(self._floor, last), 0)
             return min(self._floor, last) + 1
         expected = first
+        first_position, now_ms = self._wanted.first_position, self._wanted.running_ms
         for seq, position, state, expires_ms, frame in self._rows(first, last):
             if seq != expected:
                 raise sqlite3.DatabaseError(f"entry {expected} is missing from the index")
             expected += 1
             self._rows_left -= 1
-            if position < self._wanted.first_position:
+            if position < first_position:
                 self.skip(seq, SkipReason.NOT_VISIBLE)
             elif state:
                 self.skip(seq, _REASONS[state])
-            elif expires_ms and expires_ms <= self._wanted.running_ms:
+            elif expires_ms and expires_ms <= now_ms:
                 self.skip(seq, SkipReason.EXPIRED)
             else:
-                self.pieces.append(Piece(seq, frame, 0))
+                self.pieces.append(make(Piece, seq, frame, 0))
                 self._bytes_left -= len(frame)
-            if self.full:
-                break
+                if self._bytes_left <= 0:
+                    break
         if expected == first:
             raise sqlite3.DatabaseError(f"entry {first} is missing from the index")
         return expected
@@ -155,8 +163,10 @@ class _RangeReader:
         room = self._rows_left - len(rows)
         if wanted.unmerged and last >= wanted.unmerged_first and room > 0:
             stop = min(last - wanted.unmerged_first + 1, start + room)
-            for position in wanted.unmerged[start:stop]:
-                rows += self._sql.execute(_UNMERGED, (position,)).fetchall()
+            for at in range(start, stop, _AT_ONCE):
+                some = wanted.unmerged[at : min(at + _AT_ONCE, stop)]
+                some += some[-1:] * (_AT_ONCE - len(some))
+                rows += self._sql.execute(_UNMERGED, some).fetchall()
         return rows
 
 

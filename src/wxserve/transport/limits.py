@@ -18,6 +18,12 @@ class TransportLimits:
     """Read from one connection in one step, so that a flooding one cannot starve the others."""
     events_per_step_max: int = 256
     """Ready sockets served before other tasks run; about 5 ms of work."""
+    gather_from: int = 16
+    """When a step has served so many, those after them are let gather, which costs all of them less:
+    the next step begins ``gather_s`` after the begin of this one (docs/decisions/0015)."""
+    gather_s: float = 0.001
+    """See ``gather_from``. The event loop rounds it up to whole milliseconds from the step's end; of a
+    step that took longer than this nothing is waited after."""
     accepts_per_step_max: int = 16
     """New sockets taken in one step, so that a storm of them does not stop the traffic."""
     accepts_crowded_max: int = 2

@@ -82,8 +82,12 @@ class Pump:
         self._buffer = memoryview(bytearray(limits.recv_bytes))
         self._timed_out = 0
 
-    def step(self) -> None:
-        """Serve what is ready now, those in first who came first, then write what gathered."""
+    def step(self) -> float:
+        """Serve what is ready now, those in first who came first, then write what gathered.
+
+        Returns:
+            When the next step may begin, in monotonic seconds: now, or after more have gathered.
+        """
         now, streams, turnstile = self._clock(), self.streams, self.turnstile
         if turnstile.opens(now):
             streams.watch_strangers(wanted=True)
@@ -101,6 +105,8 @@ class Pump:
         if strangers_wait:
             self._serve_strangers(served)
         self.flush()
+        limits = self._limits
+        return now + limits.gather_s if served >= limits.gather_from else now
 
     def _serve_strangers(self, served: int) -> None:
         """Serve a few on which nobody is logged in, and listeners; a later step reports the others.

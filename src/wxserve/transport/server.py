@@ -52,7 +52,9 @@ class TcpServer:
                 nursery.start_soon(self._sweep)
                 while True:
                     await self._pump.streams.poller.wait(self._pump.turnstile.opens_at)
-                    self._pump.step()
+                    next_s = self._pump.step()
+                    if next_s > trio.current_time():
+                        await trio.sleep_until(next_s)
         finally:
             self._pump.close()
 

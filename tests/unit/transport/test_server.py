@@ -1,9 +1,11 @@
 """The transport's tasks under trio, with peers that are trio's own streams."""
 
+import socket
 import ssl
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from wxserve.app.descriptors import RESERVED, raise_descriptor_limit
 from wxserve.transport.limits import TransportLimits
@@ -11,7 +13,7 @@ from wxserve.transport.listener import bind_tcp
 from wxserve.transport.server import TcpServer, serve_tcp
 from wxserve.transport.tls import TlsIdentity
 
-from .fakes import FakeRouter, make_identity
+from .fakes import FakeLink, FakeRouter, make_identity
 
 pytestmark = pytest.mark.wire
 
@@ -55,6 +57,53 @@ async def test_thousand_connections_are_echoed_and_forgotten() -> None:
             await made.wait_closed()
             assert made.statistics().accepted == count
             nursery.cancel_scope.cancel()
+
+
+def say(peers: list[socket.socket], message: bytes) -> None:
+    """Send at once, so that the server finds all of it in one step."""
+    for peer in peers:
+        assert peer.send(message) == len(message)
+
+
+async def hear(peers: list[socket.socket], message: bytes) -> None:
+    for peer in peers:
+        await trio.lowlevel.wait_readable(peer)
+        assert peer.recv(100) == message
+
+
+async def stay_unheard(links: list[FakeLink]) -> None:
+    """Give the server turns in which nobody is served."""
+    before = [len(link.receives) for link in links]
+    for _ in range(20):
+        await trio.lowlevel.checkpoint()
+    assert [len(link.receives) for link in links] == before
+
+
+@pytest.mark.parametrize("count", [3, 4])
+async def test_crowd_is_let_gather_and_few_are_not(count: int, mock_clock: MockClock) -> None:
+    router = FakeRouter(echo=True)
+    sockets = bind_tcp("127.0.0.1", 0, 16)
+    made = TcpServer(sockets, router, None, TransportLimits(gather_from=4, gather_s=1.0))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.run)
+        peers = [socket.create_connection(sockets[0].getsockname()) for _ in range(count)]
+        await router.wait_links(count)
+        say(peers, b"as strangers")
+        await hear(peers, b"as strangers")
+        say(peers, b"together")
+        await hear(peers, b"together")
+        say(peers, b"and again")
+        if count == 4:
+            await stay_unheard(router.links)
+            mock_clock.jump(0.9)
+            router.links[0].send(b"meanwhile")
+            await hear(peers[:1], b"meanwhile")
+            await stay_unheard(router.links)
+            mock_clock.jump(0.2)
+        await hear(peers, b"and again")
+        for peer in peers:
+            peer.close()
+        nursery.cancel_scope.cancel()
 
 
 async def test_link_that_becomes_dirty_without_traffic_is_written() -> None:
