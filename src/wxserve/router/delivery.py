@@ -40,20 +40,22 @@ class Delivery:
 
     def publish(self, entry: Entry) -> None:
         """Hand an entry to every session that may see it; a bus subscriber."""
-        joined = entry.conversation.joined
+        conversation, _, _, _, _, also, _ = entry
+        joined = conversation.joined
         if len(joined) > self._limits.fanout_step_sessions:
             self._start_fanout(entry)
         else:
             self._push_to(entry, joined)
-        if entry.also is not None:
-            self._push_to(entry, (entry.also,))
+        if also is not None:
+            self._push_to(entry, (also,))
 
     def _push_to(self, entry: Entry, accounts: tuple[AccountId, ...]) -> None:
+        conversation, seq, _, frame, _, _, _ = entry
         by_account, push = self._directory.by_account.get, self.push
         for account in accounts:
             for session in by_account(account, ()):
                 if session.following is not _NOTHING:
-                    push(session, entry)
+                    push(session, conversation, seq, frame)
 
     def _followers(self, accounts: tuple[AccountId, ...]) -> Iterator[Session]:
         for account in accounts:
@@ -61,9 +63,8 @@ class Delivery:
                 if session.following is not _NOTHING:
                     yield session
 
-    def push(self, session: Session, entry: Entry) -> None:
+    def push(self, session: Session, conversation: Conversation, seq: int, frame: bytes) -> None:
         """Push one entry, if it follows what the session has; else leave it to the log."""
-        conversation, seq = entry.conversation, entry.seq
         identifier = conversation.id
         sent = session.sent.get(identifier)
         if sent is None:
@@ -77,7 +78,7 @@ class Delivery:
             and session.credit_bytes > 0
             and session.link.outgoing_bytes < self._limits.outgoing_bytes_max
         ):
-            self._write_entry(session, identifier, seq, entry.frame)
+            self._write_entry(session, identifier, seq, frame)
         else:
             self.fall_behind(session, conversation, seq)
 
@@ -130,18 +131,19 @@ class Delivery:
         Returns:
             Whether ACCEPTED stands for the DELIVER: the session has everything before it.
         """
-        conversation = entry.conversation.id
+        conversation, seq, _, frame, _, _, _ = entry
+        identifier = conversation.id
         if session.following is _NOTHING:
             return False
-        sent = session.sent.get(conversation)
+        sent = session.sent.get(identifier)
         if sent is None:
-            sent = self._first_push(session, entry.conversation, entry.seq)
+            sent = self._first_push(session, conversation, seq)
             if sent is None:
                 return False
-        if sent != entry.seq - 1 or conversation in session.lagging:
-            self.push(session, entry)
+        if sent != seq - 1 or identifier in session.lagging:
+            self.push(session, conversation, seq, frame)
             return False
-        session.sent[conversation] = entry.seq
+        session.sent[identifier] = seq
         if not session.untold:
             self.note_untold(session)
         return True

@@ -65,14 +65,15 @@ class Dispatcher:
         Raises:
             RemoteProtocolError: the connection must end.
         """
+        frame, stream, flags = event
         try:
-            if event.flags and isinstance(event.frame, f.Send):
-                self._send(session, event.frame, event.stream, event.flags)
+            if flags and isinstance(frame, f.Send):
+                self._send(session, frame, stream, flags)
             else:
-                self.handlers[type(event.frame)](session, event.frame, event.stream)
+                self.handlers[type(frame)](session, frame, stream)
         except Refusal as refusal:
-            if event.stream:
-                session.link.write(encode(refusal.reply, event.stream))
+            if stream:
+                session.link.write(encode(refusal.reply, stream))
 
     def admit(self, session: Session, action: str) -> Refusal | None:
         """Charge an action of a session; return the refusal when a budget is used up."""
@@ -101,20 +102,20 @@ class Dispatcher:
 
     def _send(self, session: Session, frame: f.Send, stream: int, flags: int = 0) -> None:
         data = frame.envelope
-        envelope = decode_envelope(data)
-        counter = check_op(session, envelope.op)
-        if envelope.kind != _MESSAGE:
+        _, kind, conversation, _, _, _, op, ttl_s, _, _, _, _ = decode_envelope(data)
+        counter = check_op(session, op)
+        if kind != _MESSAGE:
             raise Refusal(ErrorCode.KIND_NOT_ALLOWED)
         append = make(
             Append,
             session.account,
             session.device,
             counter,
-            envelope.op,
-            envelope.conversation,
+            op,
+            conversation,
             data,
             content_digest(data),
-            envelope.ttl_s,
+            ttl_s,
             flags & (SILENT | URGENT),
             self._admit_send(session),
             session,
@@ -128,17 +129,17 @@ class Dispatcher:
 
     def _sent(self, append: Append, outcome: Entry | Accepted | Refusal) -> None:
         """Answer the sender and hand the entry to the bus; called in commit order."""
-        session = append.context
+        _, _, _, _, _, data, _, _, _, _, session, stream, _ = append
         before = session.submitted_bytes
-        session.submitted_bytes = before - len(append.envelope)
+        session.submitted_bytes = before - len(data)
         if session.submitted_bytes <= self._limits.submitted_bytes_max < before:
             session.link.pause(paused=False)
         if isinstance(outcome, Entry):
             current = self._delivery.accept_own(session, outcome)
-            session.link.write(encode(outcome.accepted, append.stream, CURRENT if current else 0))
+            session.link.write(encode(outcome.accepted, stream, CURRENT if current else 0))
             self._bus.publish(outcome)
         else:
-            session.link.write(encode(answer_of(outcome), append.stream))
+            session.link.write(encode(answer_of(outcome), stream))
 
     def _ack(self, session: Session, frame: f.Ack, stream: int) -> None:
         del stream

@@ -33,17 +33,22 @@ def append_message(tx: Transaction, append: Append) -> Entry | Accepted:
     Raises:
         Refusal: nothing was recorded.
     """
-    device = tx.device(append.device)
+    # At once, because each look at a field of a named tuple costs as much as this.
+    (
+        account, identifier, counter, op, target, envelope, digest, ttl_s, flags, unadmitted, _, _, _
+    ) = append  # fmt: skip
+    device = tx.device(identifier)
     if device is None or device.revoked:
         raise Refusal(ErrorCode.DEVICE_REVOKED)
-    known = dedupe(tx, device, append.op, append.counter, append.digest)
+    known = dedupe(tx, device, op, counter, digest)
     if known is not None:
         return known
     if tx.turns.waiting:
-        tx.turns.check(Turn(append.device, append.conversation, append.counter))
-    conversation = writable(tx, append.conversation, append.account)
-    admit(tx, device, append.counter, append.unadmitted)
-    return tx.append(conversation, append, sender_of(append.account, append.device))
+        tx.turns.check(Turn(identifier, target, counter))
+    conversation = writable(tx, target, account)
+    admit(tx, device, counter, unadmitted)
+    content = (op, envelope, digest, ttl_s, flags)
+    return tx.append(conversation, content, sender_of(account, identifier))
 
 
 def dedupe(

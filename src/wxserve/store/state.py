@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from wxserve.protocol.envelope import ConversationKind
 from wxserve.protocol.exceptions import Refusal
@@ -138,43 +138,9 @@ class Turn(NamedTuple):
     counter: int
 
 
-class Source(Protocol):
-    """What an entry is made of; a message to append is one."""
-
-    @property
-    def envelope(self) -> bytes:
-        """The bytes to forward."""
-        ...
-
-    @property
-    def op(self) -> OpId | None:
-        """The operation that made it, nil for none."""
-        ...
-
-    @property
-    def digest(self) -> bytes:
-        """Of the operation's content."""
-        ...
-
-    @property
-    def ttl_s(self) -> int:
-        """0 for no limit of its own."""
-        ...
-
-    @property
-    def flags(self) -> int:
-        """Header flags of DELIVER."""
-        ...
-
-
-class Addition(NamedTuple):
-    """The source of an entry that the server writes; see ``Source``."""
-
-    envelope: bytes
-    op: OpId | None
-    digest: bytes
-    ttl_s: int = 0
-    flags: int = 0
+Content = tuple[OpId | None, bytes, bytes, int, int]
+"""What an entry is made of: the operation that made it, None for none; the bytes to forward; the
+digest of the operation's content; seconds to live, 0 for the usual time; header flags of DELIVER."""
 
 
 class Append(NamedTuple):

@@ -30,7 +30,7 @@ from .loading import load_conversation, load_device
 from .memory import Memory
 from .overlay import Overlay
 from .state import (
-    Addition,
+    Content,
     Conversation,
     Device,
     Entry,
@@ -38,7 +38,6 @@ from .state import (
     Member,
     MemberState,
     OpRecord,
-    Source,
 )
 
 NO_OP = OpId(bytes(16))
@@ -147,7 +146,7 @@ class Transaction:
     def append(
         self,
         conversation: Conversation,
-        source: Source,
+        content: Content,
         sender: Sender | None,
         also: AccountId | None = None,
     ) -> Entry:
@@ -155,20 +154,18 @@ class Transaction:
 
         Args:
             conversation: as this transaction sees it.
-            source: what the entry is made of.
+            content: what the entry is made of.
             sender: nil when the server speaks.
             also: an account that is no member any more and still sees this entry.
         """
-        overlay, identifier, op = self.overlay, conversation.id, source.op
+        overlay, identifier = self.overlay, conversation.id
+        op, envelope, digest, ttl_s, flags = content
         seq = self.head(conversation) + 1
         position = overlay.position + 1
         time_ms, running_ms = overlay.time_ms, self.running_ms
         frame = encode(
-            make(Deliver, identifier, seq, position, time_ms, sender, b"", source.envelope),
-            0,
-            source.flags,
+            make(Deliver, identifier, seq, position, time_ms, sender, b"", envelope), 0, flags
         )
-        ttl_s, digest = source.ttl_s, source.digest
         expires_ms = running_ms + ttl_s * 1000 if ttl_s else 0
         self._values += (
             position, identifier, seq, time_ms, running_ms, op, digest, expires_ms, 0, frame,
@@ -207,7 +204,10 @@ class Transaction:
             )
         )  # fmt: skip
         return self.append(
-            conversation, Addition(envelope, op, digest), place.get("sender"), place.get("also")
+            conversation,
+            (op, envelope, digest, 0, 0),
+            place.get("sender"),
+            place.get("also"),
         )
 
     def create_conversation(
@@ -345,10 +345,9 @@ class Transaction:
         add = memory.tail.add
         noted: dict[ConversationId, Conversation] = {}
         accounts: list[AccountId] = []
-        for entry in overlay.entries:
-            conversation = entry.conversation
+        for conversation, seq, position, _, _, _, _ in overlay.entries:
             identifier = conversation.id
-            add(identifier, entry.seq, entry.position)
+            add(identifier, seq, position)
             if noted.get(identifier) is not conversation:
                 noted[identifier] = conversation
                 accounts += conversation.joined
@@ -375,7 +374,8 @@ class Transaction:
             if device is not None:
                 device.ops[counter] = record
                 device.op_last = max(device.op_last, counter)
-                device.op_position = record.accepted.position
+                _, (_, _, _, position, _) = record
+                device.op_position = position
                 memory.fresh[identifier] = device
 
 
