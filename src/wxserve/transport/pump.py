@@ -289,7 +289,7 @@ class Pump:
         While the socket is full nothing more is taken from the link, so a slow reader costs one
         taken chunk plus what its link allows itself.
         """
-        if not self._write_all(stream, events):
+        if not stream.write(ready=events & WRITE != 0):
             if stream.link is not None and stream.link.closing:
                 known, limits = stream.link.authenticated, self._limits
                 granted_s = limits.close_deadline_s if known else limits.linger_s
@@ -303,17 +303,6 @@ class Pump:
         elif stream.phase is Phase.CLOSING:
             stream.socket.shutdown(socket.SHUT_WR)
             stream.phase = Phase.LINGERING
-
-    def _write_all(self, stream: Stream, events: int) -> bool:
-        """Write the rest of the last chunk, then the next one.
-
-        Returns:
-            False if the socket is full.
-        """
-        if stream.unsent and not (events & WRITE and stream.write()):
-            return False
-        stream.gather()
-        return not stream.unsent or stream.write()
 
     def hang_up(self, stream: Stream, last: bytes = b"") -> None:
         """End a connection politely: last bytes, end of TLS, end of TCP, then a short wait.

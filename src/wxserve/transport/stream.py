@@ -72,33 +72,33 @@ class Stream:
         self.greeting = b"" if whole else greeting
         return greeting if whole else b""
 
-    def gather(self) -> None:
-        """Move everything that waits to be written into ``unsent``, which must be empty.
+    def write(self, *, ready: bool) -> bool:
+        """Hand the socket what it did not take before, then what the link has to say since.
 
-        Raises:
-            ssl.SSLError: the TLS channel is broken.
-        """
-        link, tls = self.link, self.tls
-        data = link.take() if link is not None and link.has_outgoing else b""
-        if tls is None:
-            self.unsent = data
-        else:
-            self.unsent = tls.encrypt(data) if data else tls.drain()
-
-    def write(self) -> bool:
-        """Hand ``unsent`` to the socket with one call, and keep what it does not take.
+        Args:
+            ready: the socket was reported to take more; else nothing is tried while something waits.
 
         Returns:
             Whether everything was taken.
 
         Raises:
             OSError: the socket is broken.
+            ssl.SSLError: the TLS channel is broken.
         """
-        data = self.unsent
+        if self.unsent and not (ready and self._send(self.unsent)):
+            return False
+        link, tls = self.link, self.tls
+        data = link.take() if link is not None and link.has_outgoing else b""
+        if tls is not None:
+            data = tls.encrypt(data) if data else tls.drain()
+        return not data or self._send(data)
+
+    def _send(self, data: bytes | memoryview) -> bool:
+        """Hand bytes to the socket with one call, and keep what it does not take."""
         try:
             sent = self.socket.send(data)
         except BlockingIOError:
-            return False
+            sent = 0
         if sent == len(data):
             self.unsent = b""
             return True
