@@ -59,8 +59,7 @@ def test_failures_made_by_sabotage_replay_identically(
     while done < wanted:
         way = WAYS[done % len(WAYS)]
         with monkeypatch.context() as patches:
-            for where, attribute, instead in way.patches:
-                patches.setattr(where, attribute, instead)
+            way.apply(patches)
             failed = Campaign(way.plan).first_failure(
                 range(first + 1000 * done, first + 1000 * (done + 1))
             )

@@ -3,11 +3,14 @@
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import Any, NamedTuple
 
+import pytest
 import trio
 
-from tests.sim.plan import ACTS, Act, Mode, Plan, draw
+from tests.sim.plan import ACCOUNTS, ACTS, TWINS, Act, Mode, Plan, draw
+from tests.sim.preparing import prepare
 from wxclient.core.client_core import ClientCore
 from wxclient.core.device import Device as ClientDevice
 from wxclient.core.handshake import Handshake
@@ -144,6 +147,13 @@ class Way(NamedTuple):
     patches: tuple[tuple[object, str, object], ...]
     acts: str = ""
     changes: dict[str, Any] = {}  # noqa: RUF012 - never changed
+
+    def apply(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Break it for what follows; the prepared worlds, which all runs share, are whole."""
+        for accounts, twins in product(ACCOUNTS, TWINS):
+            prepare(accounts, twins)
+        for where, attribute, instead in self.patches:
+            monkeypatch.setattr(where, attribute, instead)
 
     def plan(self, seed: int) -> Plan:
         """Return a seed's plan, with what makes the search short."""

@@ -1,12 +1,9 @@
 """The simulator has to go red when server or client is broken on purpose, and to replay how."""
 
-from itertools import product
-
 import pytest
 
 from tests.sim.campaign import Campaign
-from tests.sim.plan import ACCOUNTS, TWINS
-from tests.sim.preparing import prepare, simulate_plan
+from tests.sim.preparing import simulate_plan
 from tests.sim.sabotage import WAYS, Way
 
 SEEDS_MAX = 60
@@ -14,17 +11,9 @@ REPLAYED = 5
 pytestmark = pytest.mark.slow
 
 
-def break_it(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Break it for what follows; the prepared worlds, which all tests share, are whole."""
-    for accounts, twins in product(ACCOUNTS, TWINS):
-        prepare(accounts, twins)
-    for where, attribute, instead in way.patches:
-        monkeypatch.setattr(where, attribute, instead)
-
-
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name.replace(" ", "-"))
 def test_simulator_goes_red(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_it(way, monkeypatch)
+    way.apply(monkeypatch)
     assert Campaign(way.plan).first_failure(range(SEEDS_MAX)) is not None
 
 
@@ -35,7 +24,7 @@ def test_simulator_unbroken_stays_green_under_the_same_plans(way: Way) -> None:
 
 @pytest.mark.parametrize("way", WAYS[:REPLAYED], ids=lambda way: way.name.replace(" ", "-"))
 def test_failing_trace_is_replayed_by_its_seed(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_it(way, monkeypatch)
+    way.apply(monkeypatch)
     failed = Campaign(way.plan).first_failure(range(SEEDS_MAX))
     assert failed is not None
     again = simulate_plan(way.plan(failed.seed))
