@@ -10,7 +10,6 @@ from wxserve.protocol.frames import Register
 from wxserve.protocol.identifiers import AccountId, ConversationId, DeviceId, device_conversation
 from wxserve.protocol.rows import make
 
-from .contents import EXPIRED, REDACTED
 from .loading import unpack_intervals
 from .state import PER_DEVICE_KINDS, Intervals, MemberState, clip
 
@@ -23,7 +22,7 @@ class SkipReason:
     NOT_VISIBLE: Final = 3
 
 
-_REASONS: Final = {REDACTED: SkipReason.REDACTED, EXPIRED: SkipReason.EXPIRED}
+_REASONS: Final = {1: SkipReason.REDACTED, 2: SkipReason.EXPIRED}
 
 
 class Piece(NamedTuple):
