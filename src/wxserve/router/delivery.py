@@ -40,14 +40,13 @@ class Delivery:
 
     def publish(self, entry: Entry) -> None:
         """Hand an entry to every session that may see it; a bus subscriber."""
-        conversation, _, _, _, _, also, _ = entry
-        joined = conversation.joined
+        joined = entry.conversation.joined
         if len(joined) > self._limits.fanout_step_sessions:
             self._start_fanout(entry)
         else:
             self._push_to(entry, joined)
-        if also is not None:
-            self._push_to(entry, (also,))
+        if entry.also is not None:
+            self._push_to(entry, (entry.also,))
 
     def _push_to(self, entry: Entry, accounts: tuple[AccountId, ...]) -> None:
         conversation, seq, _, frame, _, _, _ = entry
@@ -259,7 +258,7 @@ class Delivery:
     ) -> None:
         sent = session.sent[conversation]
         for through, frame, reason in pieces:
-            if session.credit_entries <= 0 or session.credit_bytes <= 0:
+            if not session.has_credit:
                 break
             if through <= sent:
                 continue

@@ -374,8 +374,7 @@ class Transaction:
             if device is not None:
                 device.ops[counter] = record
                 device.op_last = max(device.op_last, counter)
-                _, (_, _, _, position, _) = record
-                device.op_position = position
+                device.op_position = record.accepted.position
                 memory.fresh[identifier] = device
 
 
