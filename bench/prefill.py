@@ -207,7 +207,7 @@ def _write_log(
                 position += 1
                 author = place.members[(number + seq) % len(place.members)]
                 frame, sender, op = _entry(place, seq, (position, now_ms), author, authors)
-                yield position, place.id, seq, now_ms, sender, op, bytes(16), frame
+                yield position, place.id, seq, now_ms, sender, op, None, frame
 
     columns = ("position", "conversation", "seq", "time_ms", "sender", "op", "digest", "frame")
     _insert(sql, "log", columns, rows(), running_ms=0, expires_ms=0, state=0)

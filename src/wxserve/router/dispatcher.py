@@ -14,7 +14,6 @@ from wxserve.protocol.exceptions import Refusal, RemoteProtocolError
 from wxserve.protocol.frames import CURRENT, SILENT, URGENT, Accepted
 from wxserve.protocol.identifiers import OpId, split_op
 from wxserve.protocol.rows import make
-from wxserve.store.appends import content_digest
 from wxserve.store.state import Append, Entry
 from wxserve.store.store import Store
 
@@ -114,7 +113,6 @@ class Dispatcher:
             op,
             conversation,
             data,
-            content_digest(data),
             ttl_s,
             flags & (SILENT | URGENT),
             self._admit_send(session),
@@ -129,7 +127,7 @@ class Dispatcher:
 
     def _sent(self, append: Append, outcome: Entry | Accepted | Refusal) -> None:
         """Answer the sender and hand the entry to the bus; called in commit order."""
-        _, _, _, _, _, data, _, _, _, _, session, stream, _ = append
+        _, _, _, _, _, data, _, _, _, session, stream, _ = append
         before = session.submitted_bytes
         session.submitted_bytes = before - len(data)
         if session.submitted_bytes <= self._limits.submitted_bytes_max < before:

@@ -12,7 +12,7 @@ from wxserve.protocol.exceptions import Refusal
 from wxserve.protocol.identifiers import DeviceId
 from wxserve.protocol.packing import pack
 from wxserve.store import devices
-from wxserve.store.appends import content_digest
+from wxserve.store.contents import content_digest
 from wxserve.store.conversations import AdminFrame
 from wxserve.store.operations import Caller
 from wxserve.store.reading import Piece, device_position_limit

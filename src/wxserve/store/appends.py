@@ -1,6 +1,5 @@
 """Appending a message: dedupe, then authorise, then admit; all inside the transaction."""
 
-from hashlib import sha256
 from typing import Final
 
 from wxserve.protocol.errors import ErrorCode
@@ -13,6 +12,7 @@ from wxserve.protocol.identifiers import (
     sender_of,
 )
 
+from .contents import content_digest
 from .errors import storage_full
 from .state import Append, Conversation, Device, Entry, MemberState, Turn
 from .transaction import Transaction
@@ -22,11 +22,6 @@ OPS_IN_FLIGHT_MAX = 1024
 _JOINED: Final = int(MemberState.JOINED)
 
 
-def content_digest(content: bytes) -> bytes:
-    """Return the digest by which equal operations are recognised."""
-    return sha256(content).digest()
-
-
 def append_message(tx: Transaction, append: Append) -> Entry | Accepted:
     """Append a message, or return the answer it was given before.
 
@@ -34,39 +29,42 @@ def append_message(tx: Transaction, append: Append) -> Entry | Accepted:
         Refusal: nothing was recorded.
     """
     # At once, because each look at a field of a named tuple costs as much as this.
-    (
-        account, identifier, counter, op, target, envelope, digest, ttl_s, flags, unadmitted, _, _, _
-    ) = append  # fmt: skip
+    account, identifier, counter, op, target, envelope, ttl_s, flags, unadmitted, _, _, _ = append
     device = tx.device(identifier)
     if device is None or device.revoked:
         raise Refusal(ErrorCode.DEVICE_REVOKED)
-    known = dedupe(tx, device, op, counter, digest)
+    known = dedupe(tx, device, op, counter)
     if known is not None:
-        return known
+        return repeated(tx, known, content_digest(envelope))
     if tx.turns.waiting:
         tx.turns.check(Turn(identifier, target, counter))
     conversation = writable(tx, target, account)
     admit(tx, device, counter, unadmitted)
-    content = (op, envelope, digest, ttl_s, flags)
+    content = (op, envelope, None, ttl_s, flags)
     return tx.append(conversation, content, sender_of(account, identifier))
 
 
-def dedupe(
-    tx: Transaction, device: Device, op: OpId, counter: int, digest: bytes
-) -> Accepted | None:
+def dedupe(tx: Transaction, device: Device, op: OpId, counter: int) -> Accepted | None:
     """Return the first answer of an operation that was accepted before, None for a new one.
 
     Raises:
-        Refusal: CONFLICT, OP_EXPIRED.
+        Refusal: OP_EXPIRED.
     """
     known = tx.known_op(device, op, counter)
-    if known is not None:
-        if known.digest != digest:
-            raise Refusal(ErrorCode.CONFLICT, seq=known.accepted.seq)
-        return known.accepted
-    if counter < device.op_floor:
+    if known is None and counter < device.op_floor:
         raise Refusal(ErrorCode.OP_EXPIRED)
-    return None
+    return known
+
+
+def repeated(tx: Transaction, known: Accepted, digest: bytes) -> Accepted:
+    """Return the first answer of an operation that comes again.
+
+    Raises:
+        Refusal: CONFLICT, its content is another one now.
+    """
+    if tx.digest_of(known) != digest:
+        raise Refusal(ErrorCode.CONFLICT, seq=known.seq)
+    return known
 
 
 def admit(tx: Transaction, device: Device, counter: int, unadmitted: Refusal | None) -> None:

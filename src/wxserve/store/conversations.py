@@ -7,7 +7,6 @@ answered like a message: the same operation gets the same answer for ever.
 from typing import Final
 
 from wxserve.protocol import frames as f
-from wxserve.protocol.codec import HEADER_BYTES
 from wxserve.protocol.envelope import ConversationKind, Kind, decode_envelope
 from wxserve.protocol.errors import ErrorCode
 from wxserve.protocol.exceptions import Refusal
@@ -21,8 +20,8 @@ from wxserve.protocol.identifiers import (
     op_counter,
     sender_account,
 )
-from wxserve.protocol.packing import unpack
 
+from .contents import REDACTED, delete_contents, delivered
 from .loading import load_blocked
 from .operations import NO_MEMBER, Caller, Request
 from .state import OPEN, Conversation, Member, MemberState, Role, Turn
@@ -266,9 +265,7 @@ def _redact(request: Request, conversation: ConversationId, seq: int) -> Accepte
     if decode_envelope(entry.envelope).kind != Kind.MESSAGE:
         raise Refusal(ErrorCode.KIND_NOT_ALLOWED)
     request.admit()
-    request.tx.sql.execute(
-        "UPDATE log SET state = 1, frame = NULL, expires_ms = 0 WHERE position = ?", (position,)
-    )
+    delete_contents(request.tx.sql, [position], REDACTED)
     return request.record(state, Kind.REDACTED, (seq,))
 
 
@@ -284,7 +281,7 @@ def find_entry(tx: Transaction, conversation: ConversationId, seq: int) -> tuple
         row = tx.sql.execute("SELECT frame FROM log WHERE position = ?", (position,)).fetchone()
     if row is None or position is None or row[0] is None:
         raise Refusal(ErrorCode.ENTRY_GONE)
-    return position, Deliver(*unpack(row[0][HEADER_BYTES:]))
+    return position, delivered(row[0])
 
 
 def account_exists(tx: Transaction, account: AccountId) -> bool:

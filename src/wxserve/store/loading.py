@@ -8,7 +8,7 @@ from wxserve.protocol.envelope import ConversationKind
 from wxserve.protocol.frames import Accepted
 from wxserve.protocol.identifiers import AccountId, ConversationId, DeviceId, op_id
 
-from .state import Conversation, Device, Intervals, Member, OpRecord
+from .state import Conversation, Device, Intervals, Member
 from .tail import Tail
 
 
@@ -86,11 +86,9 @@ def load_device(sql: sqlite3.Connection, device: DeviceId) -> Device | None:
         return None
     account, public_key, first_position, revoked_ms, op_last, op_floor, awake_ms, seen_ms = row
     ops = {
-        counter: OpRecord(
-            digest, Accepted(op_id(device, counter), ConversationId(conversation), *place)
-        )
-        for counter, digest, conversation, *place in sql.execute(
-            "SELECT counter, digest, conversation, seq, position, time_ms FROM op WHERE device = ?",
+        counter: Accepted(op_id(device, counter), ConversationId(conversation), *place)
+        for counter, conversation, *place in sql.execute(
+            "SELECT counter, conversation, seq, position, time_ms FROM op WHERE device = ?",
             (device,),
         )
     }
@@ -102,7 +100,7 @@ def load_device(sql: sqlite3.Connection, device: DeviceId) -> Device | None:
         revoked=bool(revoked_ms),
         op_last=op_last,
         op_floor=op_floor,
-        ops={counter: record for counter, record in ops.items() if counter >= op_floor},
+        ops={counter: accepted for counter, accepted in ops.items() if counter >= op_floor},
         awake_ms=awake_ms,
         seen_ms=seen_ms,
         op_rows=bool(ops),

@@ -2,15 +2,16 @@
 
 from typing import Final, NamedTuple
 
+from wxserve.protocol.frames import Accepted
 from wxserve.protocol.identifiers import ConversationId, DeviceId
 
 from .memory import Memory
-from .state import Device, OpRecord
+from .state import Device
 from .transaction import Transaction
 
 CHUNK_ROWS: Final = 64
 """Rows of one INSERT statement; fewer steps hand the interpreter lock over less often."""
-OpRow = tuple[DeviceId, int, bytes, ConversationId, int, int, int]
+OpRow = tuple[DeviceId, int, None, ConversationId, int, int, int]
 EntryRow = tuple[ConversationId, int, int]
 
 
@@ -96,9 +97,9 @@ class Merge:
         if device.op_rows:
             tx.sql.execute("DELETE FROM op WHERE device = ? AND counter < ?", (device.id, floor))
         rows = [
-            _op_row(device.id, counter, record)
-            for counter, record in ops.items()
-            if counter >= floor and self._after < record.accepted.position <= self.through
+            _op_row(device.id, counter, accepted)
+            for counter, accepted in ops.items()
+            if counter >= floor and self._after < accepted.position <= self.through
         ]
         if rows:
             device.op_rows = True
@@ -126,9 +127,9 @@ class Merge:
         return entries, conversations, offset
 
 
-def _op_row(device: DeviceId, counter: int, record: OpRecord) -> OpRow:
-    _, conversation, seq, position, time_ms = record.accepted
-    return device, counter, record.digest, conversation, seq, position, time_ms
+def _op_row(device: DeviceId, counter: int, accepted: Accepted) -> OpRow:
+    _, conversation, seq, position, time_ms = accepted
+    return device, counter, None, conversation, seq, position, time_ms
 
 
 def _insert(

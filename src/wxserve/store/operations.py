@@ -15,7 +15,7 @@ from wxserve.protocol.identifiers import (
     sender_of,
 )
 
-from .appends import admit, dedupe
+from .appends import admit, dedupe, repeated
 from .limits import StoreLimits
 from .state import Conversation, Device, Member, MemberState, Role, Turn
 from .transaction import Transaction
@@ -53,14 +53,15 @@ class Request:
         """Return the first answer if the operation was accepted before.
 
         Raises:
-            Refusal: DEVICE_REVOKED, RETRY_ORDER, and those of ``dedupe``.
+            Refusal: DEVICE_REVOKED, RETRY_ORDER, and those of ``dedupe`` and ``repeated``.
         """
         op = self.caller.op
         counter = op_counter(op)
-        known = dedupe(self.tx, self._device(), op, counter, self.caller.digest)
-        if known is None:
-            self.tx.turns.check(Turn(self.caller.device, conversation, counter))
-        return known
+        known = dedupe(self.tx, self._device(), op, counter)
+        if known is not None:
+            return repeated(self.tx, known, self.caller.digest)
+        self.tx.turns.check(Turn(self.caller.device, conversation, counter))
+        return None
 
     def _device(self) -> Device:
         device = self.tx.device(self.caller.device)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from wxserve.protocol.frames import Accepted
 from wxserve.protocol.identifiers import AccountId, ConversationId, DeviceId, OpId
 
-from .state import Conversation, Device, Entry, OpRecord
+from .state import Conversation, Device, Entry
 
 
 @dataclass(slots=True)
@@ -17,7 +18,7 @@ class Overlay:
         heads: (seq, position) of the newest entry, per conversation that got one.
         conversations: those made, changed or loaded.
         devices: those made, changed or loaded.
-        ops: operations accepted.
+        ops: the answers of operations accepted.
         entries: in commit order.
         changed: accounts that see something else than an entry change, and where.
         positions_taken: a position was taken by what is no entry.
@@ -28,7 +29,7 @@ class Overlay:
     heads: dict[ConversationId, tuple[int, int]] = field(default_factory=dict)
     conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
     devices: dict[DeviceId, Device] = field(default_factory=dict)
-    ops: dict[OpId, OpRecord] = field(default_factory=dict)
+    ops: dict[OpId, Accepted] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     changed: dict[AccountId, int] = field(default_factory=dict)
     positions_taken: bool = False

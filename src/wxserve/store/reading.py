@@ -10,6 +10,7 @@ from wxserve.protocol.frames import Register
 from wxserve.protocol.identifiers import AccountId, ConversationId, DeviceId, device_conversation
 from wxserve.protocol.rows import make
 
+from .contents import EXPIRED, REDACTED
 from .loading import unpack_intervals
 from .state import PER_DEVICE_KINDS, Intervals, MemberState, clip
 
@@ -22,7 +23,7 @@ class SkipReason:
     NOT_VISIBLE: Final = 3
 
 
-_REASONS: Final = {1: SkipReason.REDACTED, 2: SkipReason.EXPIRED}
+_REASONS: Final = {REDACTED: SkipReason.REDACTED, EXPIRED: SkipReason.EXPIRED}
 
 
 class Piece(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from wxserve.protocol.envelope import ConversationKind
 from wxserve.protocol.identifiers import ConversationId, DeviceId, device_conversation
 
+from .contents import EXPIRED, delete_contents, keep_digests
 from .limits import StoreLimits
 from .loading import unpack_intervals
 from .state import visible_through
@@ -48,13 +49,13 @@ class Found(NamedTuple):
 
     Attributes:
         after: where to look on; 0 when everything old enough was looked at.
-        positions: of the log rows.
+        entries: position and operation of the log rows.
         floors: per conversation its floor as it was and as it will be.
         unmerged: what is not merged yet is old enough too.
     """
 
     after: int
-    positions: list[int]
+    entries: list[tuple[int, bytes | None]]
     floors: dict[ConversationId, tuple[Floor, Floor]]
     unmerged: bool
 
@@ -68,16 +69,16 @@ def find_prunable(sql: sqlite3.Connection, part: Part, limits: StoreLimits) -> F
     young_ms = part.running_ms - int(limits.keep_acknowledged_s * 1000)
     too_old_ms = part.running_ms - int(limits.keep_s_max * 1000)
     rows = sql.execute(
-        "SELECT position, conversation, seq, running_ms FROM log "
+        "SELECT position, conversation, seq, running_ms, op FROM log "
         "WHERE position > ? AND position <= ? ORDER BY position LIMIT ?",
         (part.after, part.through, ROWS_MAX),
     ).fetchall()
     floors: dict[ConversationId, tuple[Floor, Floor]] = {}
     pins: dict[ConversationId, int] = {}
-    gone: list[int] = []
+    gone: list[tuple[int, bytes | None]] = []
     finished = len(rows) < ROWS_MAX
     unmerged = finished and _is_old(sql, part.through, young_ms)
-    for position, conversation, seq, running_ms in rows:
+    for position, conversation, seq, running_ms, op in rows:
         if running_ms > young_ms:
             finished, unmerged = True, False
             break
@@ -88,7 +89,7 @@ def find_prunable(sql: sqlite3.Connection, part: Part, limits: StoreLimits) -> F
         before, now = floors[conversation]
         if seq == now.seq + 1 and (seq <= pins[conversation] or running_ms <= too_old_ms):
             floors[conversation] = before, Floor(seq, position)
-            gone.append(position)
+            gone.append((position, op))
     changed = {one: floor for one, floor in floors.items() if floor[0] != floor[1]}
     return Found(0 if finished else rows[-1][0], gone, changed, unmerged)
 
@@ -144,10 +145,11 @@ def prune(tx: Transaction, found: Found) -> dict[ConversationId, int]:
     tx.sql.execute(
         "INSERT INTO meta VALUES ('pruned', ?) "
         "ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)",
-        (max(found.positions, default=0),),
+        (max((position for position, _ in found.entries), default=0),),
     )
+    keep_digests(tx.sql, found.entries)
     tx.sql.executemany(
-        "DELETE FROM log WHERE position = ?", [(position,) for position in found.positions]
+        "DELETE FROM log WHERE position = ?", [(position,) for position, _ in found.entries]
     )
     for conversation, (_, floor) in sorted(found.floors.items()):
         tx.sql.execute(
@@ -162,12 +164,12 @@ def prune(tx: Transaction, found: Found) -> dict[ConversationId, int]:
 
 def expire(tx: Transaction) -> int:
     """Delete the content of entries past their time to live; return how many."""
-    cursor = tx.sql.execute(
-        "UPDATE log SET state = 2, frame = NULL, expires_ms = 0 WHERE position IN "
-        "(SELECT position FROM log WHERE expires_ms > 0 AND expires_ms <= ? LIMIT ?)",
+    rows = tx.sql.execute(
+        "SELECT position FROM log WHERE expires_ms > 0 AND expires_ms <= ? LIMIT ?",
         (tx.running_ms, ROWS_MAX),
-    )
-    return cursor.rowcount
+    ).fetchall()
+    delete_contents(tx.sql, [position for (position,) in rows], EXPIRED)
+    return len(rows)
 
 
 def note_time(tx: Transaction) -> None:

@@ -14,7 +14,6 @@ from .driver import Driver
 from .loading import load_device
 from .memory import Memory
 from .ports import Clock, Entropy
-from .state import OpRecord
 
 T = TypeVar("T")
 TIMELINE_BYTES: Final = 16
@@ -87,8 +86,8 @@ def load_tail(sql: sqlite3.Connection, memory: Memory) -> None:
     meta: dict[str, int] = dict(sql.execute("SELECT key, value FROM meta"))
     memory.merged = memory.position = meta.get("merged", 0)
     memory.time_ms = meta.get("time", 0)
-    for position, conversation, seq, time_ms, op, digest in sql.execute(
-        "SELECT position, conversation, seq, time_ms, op, digest FROM log "
+    for position, conversation, seq, time_ms, op in sql.execute(
+        "SELECT position, conversation, seq, time_ms, op FROM log "
         "WHERE position > ? ORDER BY position",
         (memory.merged,),
     ).fetchall():
@@ -97,7 +96,7 @@ def load_tail(sql: sqlite3.Connection, memory: Memory) -> None:
         memory.time_ms = time_ms
         if op is not None:
             accepted = Accepted(OpId(op), ConversationId(conversation), seq, position, time_ms)
-            _load_op(sql, memory, OpRecord(digest, accepted))
+            _load_op(sql, memory, accepted)
     memory.position = max(memory.position, meta.get("position", 0))
     memory.forget_changes(memory.position)
     load_recent(sql, memory, meta.get("pruned", 0))
@@ -123,13 +122,13 @@ def load_running_time(sql: sqlite3.Connection, now_ms: int) -> tuple[int, int]:
     return running_ms, now_ms - wall_ms - (running_ms - written_ms)
 
 
-def _load_op(sql: sqlite3.Connection, memory: Memory, record: OpRecord) -> None:
-    identifier, counter = split_op(record.accepted.op)
+def _load_op(sql: sqlite3.Connection, memory: Memory, accepted: Accepted) -> None:
+    identifier, counter = split_op(accepted.op)
     device = memory.devices.get(identifier) or load_device(sql, identifier)
     if device is None:
         return
     memory.devices[identifier] = memory.fresh[identifier] = device
     device.op_last = max(device.op_last, counter)
-    device.op_position = record.accepted.position
+    device.op_position = accepted.position
     if counter >= device.op_floor:
-        device.ops[counter] = record
+        device.ops[counter] = accepted

@@ -98,18 +98,12 @@ class Conversation:
         return member is not None and member.state == MemberState.JOINED
 
 
-class OpRecord(NamedTuple):
-    """An accepted operation: the digest of its content, and the answer it was given."""
-
-    digest: bytes
-    accepted: Accepted
-
-
 @dataclass(slots=True, eq=False)
 class Device:
     """A device as committed, with its operations above the floor.
 
     Attributes:
+        ops: by counter the answer that each was given.
         awake_ms: running time at which it was last heard of, written or about to be.
         seen_ms: wall clock of its last log-in, the same.
         op_position: position of the newest entry by this device, to know what is merged.
@@ -123,7 +117,7 @@ class Device:
     revoked: bool
     op_last: int
     op_floor: int
-    ops: dict[int, OpRecord]
+    ops: dict[int, Accepted]
     awake_ms: int = 0
     seen_ms: int = 0
     op_position: int = 0
@@ -138,9 +132,10 @@ class Turn(NamedTuple):
     counter: int
 
 
-Content = tuple[OpId | None, bytes, bytes, int, int]
+Content = tuple[OpId | None, bytes, bytes | None, int, int]
 """What an entry is made of: the operation that made it, None for none; the bytes to forward; the
-digest of the operation's content; seconds to live, 0 for the usual time; header flags of DELIVER."""
+digest of the operation's content, None if that is these bytes; seconds to live, 0 for the usual time;
+header flags of DELIVER."""
 
 
 class Append(NamedTuple):
@@ -153,7 +148,6 @@ class Append(NamedTuple):
         op: the operation id, which begins with the device.
         conversation: where to.
         envelope: the bytes to forward.
-        digest: of the envelope's bytes, for deduplication.
         ttl_s: 0 keeps the entry for the usual time.
         flags: header flags for DELIVER.
         unadmitted: the refusal to give if the operation is neither known nor forbidden.
@@ -168,7 +162,6 @@ class Append(NamedTuple):
     op: OpId
     conversation: ConversationId
     envelope: bytes
-    digest: bytes
     ttl_s: int
     flags: int
     unadmitted: Refusal | None

@@ -211,7 +211,7 @@ class Store:
         self._memory.turns.give_up(state.id, floor)
         if floor > state.op_floor:
             state.op_floor = floor
-            state.ops = {c: record for c, record in state.ops.items() if c >= floor}
+            state.ops = {c: accepted for c, accepted in state.ops.items() if c >= floor}
             self.cursors.waiting.floors[state.id] = floor
 
     def note_log_in(self, device: Device) -> None:

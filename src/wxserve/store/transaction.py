@@ -26,6 +26,7 @@ from wxserve.protocol.identifiers import (
 from wxserve.protocol.packing import pack
 from wxserve.protocol.rows import make
 
+from .contents import digest_of
 from .loading import load_conversation, load_device
 from .memory import Memory
 from .overlay import Overlay
@@ -37,7 +38,6 @@ from .state import (
     Intervals,
     Member,
     MemberState,
-    OpRecord,
 )
 
 NO_OP = OpId(bytes(16))
@@ -134,12 +134,17 @@ class Transaction:
         """The commit position that the next entry will have."""
         return self.overlay.position + 1
 
-    def known_op(self, device: Device, op: OpId, counter: int) -> OpRecord | None:
-        """Return the record of an accepted operation, of this counter, above the device's floor."""
+    def known_op(self, device: Device, op: OpId, counter: int) -> Accepted | None:
+        """Return the answer of an accepted operation, of this counter, above the device's floor."""
         known = device.ops.get(counter) or self.overlay.ops.get(op)
         if known is None and self._batch is not None:
             known = self._batch.ops.get(op)
         return known
+
+    def digest_of(self, accepted: Accepted) -> bytes:
+        """Return the digest of the content of an operation that was accepted."""
+        self.flush()
+        return digest_of(self.sql, accepted)
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -172,7 +177,7 @@ class Transaction:
         )  # fmt: skip
         accepted = make(Accepted, op or NO_OP, identifier, seq, position, time_ms)
         if op is not None:
-            overlay.ops[op] = make(OpRecord, digest, accepted)
+            overlay.ops[op] = accepted
         overlay.position = position
         overlay.heads[identifier] = (seq, position)
         entry = make(Entry, conversation, seq, position, frame, sender, also, accepted)
@@ -368,13 +373,13 @@ class Transaction:
 
     def _apply_ops(self) -> None:
         memory = self._memory
-        for op, record in self.overlay.ops.items():
+        for op, accepted in self.overlay.ops.items():
             identifier, counter = split_op(op)
             device = memory.devices.get(identifier)
             if device is not None:
-                device.ops[counter] = record
+                device.ops[counter] = accepted
                 device.op_last = max(device.op_last, counter)
-                device.op_position = record.accepted.position
+                device.op_position = accepted.position
                 memory.fresh[identifier] = device
 
 

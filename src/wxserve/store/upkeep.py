@@ -237,7 +237,7 @@ class Upkeep:
             # Where little is written the tail is never long: its beginning grows old in it. The
             # next commit, of the next sweep at the latest, begins the merge.
             self._tail_is_old = True
-        if found.positions:
+        if found.entries:
             self._submit(lambda tx: prune(tx, found), self._pruned)
         else:
             # Nothing here for now: what is held back by somebody must not be looked through at

@@ -168,7 +168,8 @@ class Writer:
             self._fail(batch, cause)
         elif is_full(cause):
             self._run_full()
-            self._refuse_and_repeat(batch, guilty, refusal_for(cause), certain=was_full)
+            # Whose statement finds no space is chance: the page without a place may be another's.
+            self._refuse_and_repeat(batch, -1, refusal_for(cause), certain=was_full)
         elif is_busy(cause):
             self._wait_for_others(batch, cause)
         elif guilty < 0 and len(batch) == 1 and isinstance(cause, sqlite3.IntegrityError):
@@ -186,8 +187,8 @@ class Writer:
         """Refuse the guilty one; if it cannot be told, or not for ``certain``, none yet.
 
         For want of space all run again, with ``full`` set: known operations get their answer.
-        Otherwise they run again one by one, and whoever fails alone is guilty: housekeeping that
-        finds no space must not take the answers away from those that need none.
+        Then they run again one by one, and whoever fails alone is guilty: housekeeping that finds
+        no space must not take the answers away from those that need none.
         """
         if not certain:
             self._repeat(batch)

@@ -27,7 +27,7 @@ from wxserve.protocol.identifiers import (
     self_conversation,
 )
 from wxserve.store import opening
-from wxserve.store.appends import content_digest
+from wxserve.store.contents import content_digest
 from wxserve.store.directory import DataDirectory
 from wxserve.store.errors import is_full
 from wxserve.store.lifetime import open_on
@@ -95,11 +95,10 @@ class Scene:
         if sent.frame is None:
             conversation = ConversationId(sent.conversation)
             envelope = encode_envelope(message(conversation, op, sent.body))
-            digest = content_digest(envelope)
             self.store.append(
                 Append(
                     person.account, person.device, op_counter(op), op, conversation, envelope,
-                    digest, 0, 0, None, None, 0, lambda _, outcome: self._answered(op, outcome),
+                    0, 0, None, None, 0, lambda _, outcome: self._answered(op, outcome),
                 )
             )  # fmt: skip
         else:

@@ -16,7 +16,7 @@ from wxserve.protocol.envelope import encode_envelope, message
 from wxserve.protocol.exceptions import Refusal
 from wxserve.protocol.frames import Accepted
 from wxserve.protocol.identifiers import AccountId, ConversationId, DeviceId, op_id
-from wxserve.store.appends import content_digest
+from wxserve.store.contents import content_digest
 from wxserve.store.devices import Newcomer, enrol
 from wxserve.store.directory import DATABASE_NAME
 from wxserve.store.driver_seeded import SeededDriver, open_seeded_driver
@@ -117,7 +117,7 @@ class Room:
         reply = Reply()
         return Append(
             person.account, person.device, counter, op, conversation, envelope,
-            content_digest(envelope), 0, 0, None, reply, 0, reply.append_done,
+            0, 0, None, reply, 0, reply.append_done,
         )  # fmt: skip
 
     def send_nowait(

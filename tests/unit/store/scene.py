@@ -12,7 +12,6 @@ from wxserve.protocol.identifiers import (
     ConversationId,
     op_id,
 )
-from wxserve.store.appends import content_digest
 from wxserve.store.devices import log_in
 from wxserve.store.limits import StoreLimits
 from wxserve.testing.memory import TestClock
@@ -53,7 +52,7 @@ class Scene:
             op = op_id(self.one.device, self.counter)
             envelope = encode_envelope(message(self.talk, op, b"x", ttl_s=ttl_s))
             append = self.room.append(self.one, self.talk, self.counter)._replace(
-                envelope=envelope, digest=content_digest(envelope), ttl_s=ttl_s
+                envelope=envelope, ttl_s=ttl_s
             )
             self.room.store.append(append)
             assert isinstance(await append.context.wait(), Accepted)

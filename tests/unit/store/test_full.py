@@ -26,14 +26,19 @@ def fill(driver: SeededDriver) -> None:
         def guarded(sql: sqlite3.Connection) -> Any:
             before, result = sql.total_changes, work(sql)
             if sql.total_changes > before:
-                error = sqlite3.OperationalError("database or disk is full")
-                error.sqlite_errorcode = sqlite3.SQLITE_FULL
-                raise error
+                raise full()
             return result
 
         usual(guarded, done)
 
     vars(driver)["commit"] = commit
+
+
+def full() -> sqlite3.OperationalError:
+    """Return what SQLite says when there is no space."""
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
 
 
 def write(tx: Transaction) -> None:
@@ -61,6 +66,35 @@ async def test_full_disk_answers_what_needs_no_space_beside_what_does(
         assert await again.wait() == accepted
         assert await reading.wait() == "read"
         assert not room.store.writer.failed
+
+
+async def test_lookup_for_which_a_page_of_others_had_to_make_room_has_its_answer(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with seeded_room(tmp_path, maintained=False) as room:
+        one, other = await room.enrol(), await room.enrol()
+        conversation = await room.direct(one, other, 1)
+        fill(room.driver)
+        await room.send(one, conversation, 2)
+        wrote: list[Transaction] = []
+
+        def keep_house(tx: Transaction) -> None:
+            write(tx)
+            wrote.append(tx)
+
+        def look(tx: Transaction) -> str:
+            if tx in wrote:
+                raise full()
+            return "read"
+
+        housekeeping, reading, last = Reply(), Reply(), Reply()
+        room.store.writer.submit(Unit(keep_house, housekeeping.unit_done, always=True))
+        room.store.look(look, reading.unit_done)
+        room.store.look(look, last.unit_done)
+        outcome = await housekeeping.wait()
+        assert isinstance(outcome, Refusal)
+        assert outcome.code == ErrorCode.STORAGE_FULL
+        assert [await reading.wait(), await last.wait()] == ["read", "read"]
 
 
 async def test_cursors_that_found_no_space_are_written_when_there_is_some(

@@ -76,6 +76,7 @@ CREATE TABLE device_member (
 -- The one log, by commit position; carries all that everything else is derived from.
 -- running_ms: the running time at the append. expires_ms: running time, 0 for never.
 -- state: 0 live 1 redacted 2 expired. frame: the encoded DELIVER, NULL when its content is gone.
+-- digest: of the operation's content; NULL for a message while its frame is there.
 CREATE TABLE log (
   position INTEGER PRIMARY KEY,
   conversation BLOB NOT NULL,
@@ -98,10 +99,11 @@ CREATE TABLE entry (
   PRIMARY KEY (conversation, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- digest: of the operation's content, NULL as long as the log knows it.
 CREATE TABLE op (
   device BLOB NOT NULL,
   counter INTEGER NOT NULL,
-  digest BLOB NOT NULL,
+  digest BLOB,
   conversation BLOB NOT NULL,
   seq INTEGER NOT NULL,
   position INTEGER NOT NULL,
