@@ -87,7 +87,7 @@ def _draw_latency(plots: ModuleType, raw: Path, rows: list[Row]) -> list[str]:
     axes.set_yscale("log")
     axes.set_xlabel("offered, messages per second")
     axes.set_ylabel("p99 until the receipt, ms")
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     axes.grid(visible=True, alpha=0.3)
     return [_save(plots, raw, "latency")]
 

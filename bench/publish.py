@@ -40,7 +40,7 @@ def parts(raw: Path) -> dict[str, list[str]]:
         for name in ("peers.jsonl", "survival.jsonl", "growth.jsonl")
     )
     return {
-        "ahead": (ahead(peers) or ["- nowhere"]) if peers else [NOTHING],
+        "ahead": ahead(peers) if peers else [NOTHING],
         "circumstances": _circumstances(peers),
         "works": work_tables(peers) if peers else [NOTHING],
         "receipts": receipts(peers) if peers else [NOTHING],

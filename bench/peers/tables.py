@@ -68,7 +68,7 @@ def comparison(rows: Sequence[Row]) -> list[str]:
     """Return everything that rows say: where a peer is ahead, one table for each work, versions."""
     if not rows:
         return ["Nothing is measured yet."]
-    lines = ["Where a peer is ahead of wxserve:", "", *(ahead(rows) or ["- nowhere"]), ""]
+    lines = ["Where a peer is ahead of wxserve:", "", *ahead(rows), ""]
     return [*lines, *work_tables(rows), "### Versions and receipts", "", *receipts(rows)]
 
 
@@ -139,32 +139,35 @@ def receipts(rows: Sequence[Row]) -> list[str]:
 
 
 def ahead(rows: Sequence[Row]) -> list[str]:
-    """Return a line for each work and figure in which a peer is ahead of ours."""
-    lines = []
+    """Return a table of the works and figures in which a peer is ahead of ours."""
+    lines = [["work", "figure", "ours", "synced too, ahead", "not synced, ahead"]]
     for work in WORKS:
         found = of_work(rows, work)
         ours = found.pop(OURS, [])
-        figures = [(work.cost, "less processor time", False), (work.rate[0], "a higher rate", True)]
-        figures += [(field, f"less {title}", False) for title, field in work.more]
-        for field, words, more in figures:
-            better = _better(found, ours, field, more=more)
+        figures = [(work.cost, "CPU µs each", False), (*work.rate, True)]
+        figures += [(field, title, False) for title, field in work.more]
+        for field, title, more in figures:
+            mine = middle(ours, field)
+            better = [] if mine is None else _better(found, mine, field, more=more)
             if better:
-                lines.append(f"- {work.name}, {words}: {better}")
-    return lines
+                columns = (
+                    ", ".join(words for words, synced in better if synced is wanted) or "–"
+                    for wanted in (True, False)
+                )
+                lines.append([work.name, title, shown(mine), *columns])
+    return table(lines) if len(lines) > 1 else ["Nowhere."]
 
 
-def _better(found: dict[str, list[Row]], ours: list[Row], field: str, *, more: bool) -> str:
-    mine = middle(ours, field)
-    words = []
+def _better(
+    found: dict[str, list[Row]], mine: float, field: str, *, more: bool
+) -> list[tuple[str, bool]]:
+    """Return who is ahead with which figure, and whether its receipt means as much as ours."""
+    better = []
     for server, rows in found.items():
         theirs = middle(rows, field)
-        if mine is None or theirs is None:
-            continue
-        lead = theirs - mine if more else mine - theirs
-        if lead > NEAR * mine:
-            too = ", synced too" if is_synced(rows[0]) else ""
-            words.append(f"{server} ({shown(theirs)} against {shown(mine)}{too})")
-    return ", ".join(words)
+        if theirs is not None and (theirs - mine if more else mine - theirs) > NEAR * mine:
+            better.append((f"{server} {shown(theirs)}", is_synced(rows[0])))
+    return better
 
 
 def is_synced(row: Row) -> bool:

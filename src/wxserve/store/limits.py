@@ -13,7 +13,7 @@ class StoreLimits:
     """Units that may wait for a commit; above it new ones are refused as OVERLOADED."""
     merge_entries: int = 16_000
     """Log rows gathered before their index rows are merged; measured flat at this size."""
-    merge_slice_rows: int = 512
+    merge_slice_rows: int = 256
     """Index rows written per commit while merging, so that a merge never stalls acceptances."""
     conversations_cached_max: int = 65_536
     """Conversations whose members and heads are kept in memory (about 1 KiB each)."""
