@@ -35,7 +35,7 @@ class TransportLimits:
     each who was leaves room for one less, but for one at least. New sockets are one of them."""
     strangers_turn_s: float = 0.0001
     """While others speak no further stranger is served in a step after so much time for them."""
-    strangers_rest: float = 4.2
+    strangers_rest: float = 4.5
     """And after a turn none for so many times as long as it took. More of it means a longer way back
     for a crowd (docs/decisions/0013)."""
     others_speak_s: float = 0.1
