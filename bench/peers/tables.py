@@ -148,26 +148,21 @@ def ahead(rows: Sequence[Row]) -> list[str]:
         figures += [(field, title, False) for title, field in work.more]
         for field, title, more in figures:
             mine = middle(ours, field)
-            better = [] if mine is None else _better(found, mine, field, more=more)
-            if better:
-                columns = (
-                    ", ".join(words for words, synced in better if synced is wanted) or "–"
-                    for wanted in (True, False)
-                )
+            better: dict[bool, list[str]] = {True: [], False: []}  # by whether it is synced too
+            for server, its in found.items():
+                theirs = middle(its, field)
+                if _leads(theirs, mine, more=more):
+                    better[is_synced(its[0])].append(f"{server} {shown(theirs)}")
+            if any(better.values()):
+                columns = (", ".join(words) or "–" for words in better.values())
                 lines.append([work.name, title, shown(mine), *columns])
     return table(lines) if len(lines) > 1 else ["Nowhere."]
 
 
-def _better(
-    found: dict[str, list[Row]], mine: float, field: str, *, more: bool
-) -> list[tuple[str, bool]]:
-    """Return who is ahead with which figure, and whether its receipt means as much as ours."""
-    better = []
-    for server, rows in found.items():
-        theirs = middle(rows, field)
-        if theirs is not None and (theirs - mine if more else mine - theirs) > NEAR * mine:
-            better.append((f"{server} {shown(theirs)}", is_synced(rows[0])))
-    return better
+def _leads(theirs: float | None, mine: float | None, *, more: bool) -> bool:
+    if theirs is None or mine is None:
+        return False
+    return (theirs - mine if more else mine - theirs) > NEAR * mine
 
 
 def is_synced(row: Row) -> bool:

@@ -82,7 +82,7 @@ def test_journal_with_a_line_cut_off_goes_on_after_the_whole_ones(tmp_path: Path
 
 def test_peer_ahead_is_told_with_both_figures() -> None:
     rows = [row("wxserve"), row("b", server_cpu_us_per_msg=5.0), row("c", p99_ms=1.99)]
-    *_, line = ahead(rows)
+    _, _, line = ahead(rows)
     assert [cell.strip() for cell in line.split("|")[1:-1]] == [
         "pairs 50×16", "CPU µs each", "10", "b 5", "–",
     ]  # fmt: skip

@@ -50,8 +50,8 @@ def test_power_cut_loses_and_doubles_nothing_accepted(
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("way", CUT_WAYS)
 def test_power_cut_of_a_store_broken_on_purpose_is_noticed(way: str, library: str) -> None:
-    tally = cut(library, 1, CUTS_SABOTAGED, "--sabotage", way)
-    assert tally.lost + tally.damaged
+    tally = cut(library, 8, CUTS_SABOTAGED, "--sabotage", way)
+    assert tally.lost
     assert tally.cuts < CUTS_SABOTAGED, "it took too long to notice"
 
 

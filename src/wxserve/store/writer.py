@@ -187,8 +187,9 @@ class Writer:
         """Refuse the guilty one; if it cannot be told, or not for ``certain``, none yet.
 
         For want of space all run again, with ``full`` set: known operations get their answer.
-        Then they run again one by one, and whoever fails alone is guilty: housekeeping that finds
-        no space must not take the answers away from those that need none.
+        Where the guilty one cannot be told they run again one by one, and whoever fails alone is
+        it: housekeeping that finds no space must not take the answers away from those that need
+        none.
         """
         if not certain:
             self._repeat(batch)

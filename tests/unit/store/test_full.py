@@ -9,13 +9,13 @@ import trio
 from trio.testing import MockClock
 
 from wxserve.protocol.errors import ErrorCode
-from wxserve.protocol.exceptions import Refusal
 from wxserve.store.driver import Done
 from wxserve.store.driver_seeded import SeededDriver
 from wxserve.store.transaction import Transaction
-from wxserve.store.units import Unit
 
-from .room import Reply, seeded_room
+from .room import seeded_room
+from .test_looks import look
+from .test_writer import code, submit, talk
 
 
 def fill(driver: SeededDriver) -> None:
@@ -49,20 +49,15 @@ async def test_full_disk_answers_what_needs_no_space_beside_what_does(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with seeded_room(tmp_path, maintained=False) as room:
-        one, other = await room.enrol(), await room.enrol()
-        conversation = await room.direct(one, other, 1)
+        one, conversation = await talk(room)
         accepted = await room.send(one, conversation, 2)
         fill(room.driver)
-        refused = await room.send(one, conversation, 3)
-        assert refused.code == ErrorCode.STORAGE_FULL
+        assert code(await room.send(one, conversation, 3)) == ErrorCode.STORAGE_FULL
         assert room.store.writer.full
-        housekeeping, reading = Reply(), Reply()
-        room.store.writer.submit(Unit(write, housekeeping.unit_done, always=True))
+        housekeeping = submit(room, write, always=True)
         again = room.send_nowait(one, conversation, 2)
-        room.store.writer.submit(Unit(lambda _: "read", reading.unit_done, always=True))
-        outcome = await housekeeping.wait()
-        assert isinstance(outcome, Refusal)
-        assert outcome.code == ErrorCode.STORAGE_FULL
+        reading = submit(room, lambda _: "read", always=True)
+        assert code(await housekeeping.wait()) == ErrorCode.STORAGE_FULL
         assert await again.wait() == accepted
         assert await reading.wait() == "read"
         assert not room.store.writer.failed
@@ -72,8 +67,7 @@ async def test_lookup_for_which_a_page_of_others_had_to_make_room_has_its_answer
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with seeded_room(tmp_path, maintained=False) as room:
-        one, other = await room.enrol(), await room.enrol()
-        conversation = await room.direct(one, other, 1)
+        one, conversation = await talk(room)
         fill(room.driver)
         await room.send(one, conversation, 2)
         wrote: list[Transaction] = []
@@ -82,18 +76,14 @@ async def test_lookup_for_which_a_page_of_others_had_to_make_room_has_its_answer
             write(tx)
             wrote.append(tx)
 
-        def look(tx: Transaction) -> str:
+        def read(tx: Transaction) -> str:
             if tx in wrote:
                 raise full()
             return "read"
 
-        housekeeping, reading, last = Reply(), Reply(), Reply()
-        room.store.writer.submit(Unit(keep_house, housekeeping.unit_done, always=True))
-        room.store.look(look, reading.unit_done)
-        room.store.look(look, last.unit_done)
-        outcome = await housekeeping.wait()
-        assert isinstance(outcome, Refusal)
-        assert outcome.code == ErrorCode.STORAGE_FULL
+        housekeeping = submit(room, keep_house, always=True)
+        reading, last = look(room, read), look(room, read)
+        assert code(await housekeeping.wait()) == ErrorCode.STORAGE_FULL
         assert [await reading.wait(), await last.wait()] == ["read", "read"]
 
 
