@@ -35,7 +35,7 @@ SET: Final = (
     _replace(_STORE, scenario="idle", devices=1000, seconds=1.0, since="own"),
     _replace(_STORE, scenario="idle", devices=500, seconds=1.0, since="zero"),
     _replace(_STORE, scenario="idle", devices=3000, seconds=3.0, tls=True),
-    _replace(_STORE, scenario="storm", devices=5000),
+    _replace(_STORE, scenario="storm", devices=5000, seconds=12.0, repeat=3),
 )
 
 
