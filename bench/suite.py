@@ -29,7 +29,7 @@ SET: Final = (
     _replace(_STORE, scenario="fanout", members=100, window=1, repeat=3),
     _replace(_STORE, scenario="fanout", members=1000, window=1, repeat=3),
     _replace(_STORE, scenario="offline", pairs=10, window=64, repeat=3),
-    _replace(_STORE, scenario="rate"),
+    _replace(_STORE, scenario="rate", repeat=3),
     _replace(_STORE, scenario="mixed", seconds=10.0),
     _replace(_STORE, scenario="idle", devices=9900, seconds=3.0),
     _replace(_STORE, scenario="idle", devices=1000, seconds=1.0, since="own"),
