@@ -17,6 +17,19 @@ RAW: Final = ROOT / "docs/benchmarks/growth.jsonl"
 CONNECTIONS: Final = (100, 1000, 2000, 5000, 10_000, 15_000)
 STORES: Final = ((0, 0), (1000, 5), (10_000, 5), (100_000, 5), (1_000_000, 3), (1_000_000, 10))
 """Conversations, and entries in each: the last one is ten million."""
+SPREAD_FROM: Final = 100_000
+SPREAD_OVER: Final = 50_000
+"""In stores of so many conversations the same pairs also write to so many of them by turns."""
+KINDS: Final = {
+    "connections": ("Growth of the connections", "connections", "connections"),
+    "log": ("Growth of the log", "entries in the log", "stored_entries"),
+    "spread": (
+        f"Growth of the log, {SPREAD_OVER:,} conversations written to",
+        "entries in the log",
+        "stored_entries",
+    ),
+}
+"""By kind of growth: what its table is called, what grows, and the field that tells it."""
 PAIRS: Final = 50
 REPEAT: Final = 3
 _BASE: Final = Options(quiet=True, pairs=PAIRS, at_once=64)
@@ -36,16 +49,16 @@ def points(*, quick: bool) -> list[tuple[str, int, Options]]:
     for conversations, entries in stores:
         options = replace(_BASE, conversations=conversations, entries=max(1, entries))
         found.append(("log", conversations * entries, options))
+        if conversations >= SPREAD_FROM:
+            spread = replace(options, active=SPREAD_OVER)
+            found.append(("spread", conversations * entries, spread))
     return found
 
 
 def growth_tables(rows: list[Row]) -> list[str]:
     """Return a table for each kind of growth, in Markdown."""
     lines: list[str] = []
-    for kind, head, field in (
-        ("connections", "connections", "connections"),
-        ("log", "entries in the log", "stored_entries"),
-    ):
+    for kind, (title, head, field) in KINDS.items():
         of_kind = [row for row in rows if row["kind"] == kind]
         if not of_kind:
             continue
@@ -58,9 +71,9 @@ def growth_tables(rows: list[Row]) -> list[str]:
             line = [shown(middle(group, field)), shown(middle(group, "conversations"))]
             line += [shown(cost), times(cost, least), shown(middle(group, "p99_ms"))]
             body.append([*line, shown(middle(group, "server_rss_kb"))])
-        titles = [head, "conversations", "CPU µs/message", "times the smallest", "p99 ms"]
-        lines += [f"### Growth of the {kind}", "", *table([[*titles, "RSS KiB"], *body]), ""]
-    return lines or ["Nothing is measured yet."]
+        columns = [head, "conversations", "CPU µs/message", "times the smallest", "p99 ms"]
+        lines += [f"### {title}", "", *table([[*columns, "RSS KiB"], *body]), ""]
+    return lines
 
 
 def main(line: list[str] | None = None) -> int:
@@ -69,7 +82,7 @@ def main(line: list[str] | None = None) -> int:
     reader.add_argument("--quick", action="store_true", help="the small sizes only")
     reader.add_argument("--seconds", type=float, default=10.0, help="of each measured window")
     reader.add_argument("--repeat", type=int, default=REPEAT)
-    reader.add_argument("--only", default="", choices=["", "connections", "log"])
+    reader.add_argument("--only", default="", choices=["", *KINDS])
     reader.add_argument("--out", type=Path, default=RAW, help="the file of rows that is continued")
     values = reader.parse_args(line)
     build()

@@ -1,12 +1,14 @@
-"""Pictures of what was measured: cost by server, growth, latency against load."""
+"""Pictures of what was measured: each work by server, growth, latency against load."""
 
 import importlib
+import math
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from bench.growth import KINDS
 from bench.peers.tables import middle, of_work
 from bench.peers.works import WORKS
 from bench.rows import Row
@@ -15,6 +17,8 @@ from bench.server import OURS
 DPI: Final = 80
 HIGH: Final = 3.5
 WIDE: Final = 6.0
+LABELS_WIDE: Final = 1.5
+PANEL_WIDE: Final = 2.5
 
 
 def draw(raw: Path, peers: list[Row], grown: list[Row]) -> list[str]:
@@ -31,32 +35,36 @@ def draw(raw: Path, peers: list[Row], grown: list[Row]) -> list[str]:
     except ImportError:
         print("bench: for pictures install matplotlib (the extra `bench`)", file=sys.stderr)
         return []
-    made = _draw_costs(plots, raw, peers) + _draw_growth(plots, raw, grown)
+    made = _draw_works(plots, raw, peers) + _draw_growth(plots, raw, grown)
     return made + _draw_latency(plots, raw, peers)
 
 
-def _draw_costs(plots: ModuleType, raw: Path, rows: list[Row]) -> list[str]:
+def _draw_works(plots: ModuleType, raw: Path, rows: list[Row]) -> list[str]:
+    """Draw a picture for each work: servers down, and a panel for each figure that is compared."""
     made = []
     for work in WORKS:
         found = of_work(rows, work)
-        costs = {name: middle(its, work.cost) for name, its in found.items()}
-        known = {name: cost for name, cost in costs.items() if cost}
-        if len(known) < 2:
+        costs = {name: middle(its, work.cost) or 0.0 for name, its in found.items()}
+        names = sorted((name for name in costs if costs[name]), key=costs.__getitem__, reverse=True)
+        if len(names) < 2:
             continue
-        _, axes = plots.subplots(figsize=(WIDE, 0.35 * len(known) + 1))
-        names = sorted(known, key=lambda name: known[name], reverse=True)
+        panels = [("CPU µs each", work.cost), work.rate[::-1], *work.more]
+        size = (LABELS_WIDE + PANEL_WIDE * len(panels), 0.35 * len(names) + 1)
+        figure, axes = plots.subplots(1, len(panels), figsize=size, sharey=True)
+        figure.suptitle(work.name)
         colours = ["tab:orange" if name == OURS else "tab:blue" for name in names]
-        axes.barh(names, [known[name] for name in names], color=colours)
-        axes.set_xscale("log")
-        axes.set_xlabel("processor time of the server, µs each")
-        axes.set_title(work.name)
-        made.append(_save(plots, raw, f"cost-{work.name}"))
+        for panel, (title, field) in zip(axes, panels, strict=True):
+            values = [middle(found[name], field) or math.nan for name in names]
+            panel.barh(names, values, color=colours)
+            panel.set_xscale("log")
+            panel.set_xlabel(title)
+        made.append(_save(plots, raw, work.name))
     return made
 
 
 def _draw_growth(plots: ModuleType, raw: Path, rows: list[Row]) -> list[str]:
     made = []
-    for kind in ("connections", "log"):
+    for kind, (title, head, _) in KINDS.items():
         of_kind = [row for row in rows if row["kind"] == kind]
         sizes = sorted({row["size"] for row in of_kind})
         if len(sizes) < 2:
@@ -67,7 +75,8 @@ def _draw_growth(plots: ModuleType, raw: Path, rows: list[Row]) -> list[str]:
         axes.plot([max(1, size) for size in sizes], costs, marker="o")
         axes.set_xscale("log")
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("connections" if kind == "connections" else "entries in the log")
+        axes.set_title(title)
+        axes.set_xlabel(head)
         axes.set_ylabel("µs/message")
         axes.grid(visible=True, alpha=0.3)
         made.append(_save(plots, raw, f"growth-{kind}"))

@@ -206,10 +206,10 @@ def _write_log(
             for number, place in enumerate(everything):
                 position += 1
                 author = place.members[(number + seq) % len(place.members)]
-                frame, sender, op = _entry(place, seq, (position, now_ms), author, authors)
-                yield position, place.id, seq, now_ms, sender, op, None, frame
+                frame, op = _entry(place, seq, (position, now_ms), author, authors)
+                yield position, place.id, seq, now_ms, op, None, frame
 
-    columns = ("position", "conversation", "seq", "time_ms", "sender", "op", "digest", "frame")
+    columns = ("position", "conversation", "seq", "time_ms", "op", "digest", "frame")
     _insert(sql, "log", columns, rows(), running_ms=0, expires_ms=0, state=0)
     count = len(everything)
     places_of = (
@@ -223,8 +223,8 @@ def _write_log(
 
 def _entry(
     place: Place, seq: int, when: tuple[int, int], author: int, authors: Authors
-) -> tuple[bytes, bytes, bytes]:
-    """Return the encoded DELIVER of an entry, its sender and its operation."""
+) -> tuple[bytes, bytes]:
+    """Return the encoded DELIVER of an entry, and its operation."""
     counter = when[0] % OPS_LAST + 1
     op = authors.devices[author] + counter.to_bytes(8, "big")
     sender = authors.accounts[author] + authors.devices[author]
@@ -234,7 +234,7 @@ def _entry(
         kind, body = CREATED, msgpack.packb([place.kind, members[0], members, b""])
     envelope = msgpack.packb([1, kind, place.id, 0, 0, 0, op, 0, 1, [], b"", body])
     fields = [place.id, seq, *when, sender, b"", envelope]
-    return encode(DELIVER, fields), sender, op
+    return encode(DELIVER, fields), op
 
 
 _FILLER: Final = b"".join(sha256(bytes([n])).digest() for n in range(BODY_BYTES // 32))

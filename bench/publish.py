@@ -13,7 +13,7 @@ from typing import Final
 from bench.growth import growth_tables
 from bench.journal import ROOT, Journal
 from bench.peers.survival import survival_tables
-from bench.peers.tables import ahead, disturbed, receipts, work_tables
+from bench.peers.tables import NOTHING, ahead, disturbed, receipts, work_tables
 from bench.pictures import draw
 from bench.rows import Row
 
@@ -21,7 +21,6 @@ DOCUMENT: Final = ROOT / "docs/benchmarks.md"
 RAW: Final = ROOT / "docs/benchmarks"
 MARKED: Final = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 RAW_NAMES: Final = ("peers.jsonl", "growth.jsonl")
-NOTHING: Final = "Nothing is measured yet."
 
 
 def latest(rows: list[Row]) -> list[Row]:
@@ -39,32 +38,39 @@ def parts(raw: Path) -> dict[str, list[str]]:
         latest(Journal(raw / name).rows)
         for name in ("peers.jsonl", "survival.jsonl", "growth.jsonl")
     )
-    return {
-        "ahead": ahead(peers) if peers else [NOTHING],
+    found = {
+        "ahead": ahead(peers) if peers else [],
         "circumstances": _circumstances(peers),
-        "works": work_tables(peers) if peers else [NOTHING],
-        "receipts": receipts(peers) if peers else [NOTHING],
-        "survival": survival_tables(hurt),
-        "growth": growth_tables(grown),
+        "works": work_tables(peers),
+        "receipts": receipts(peers) if peers else [],
+        "survival": [*_revision(hurt), *survival_tables(hurt)],
+        "growth": [*_circumstances(grown), *growth_tables(grown)],
         "pictures": [
             f"![{path.stem}](benchmarks/{path.name})" for path in sorted(raw.glob("*.png"))
         ],
     }
+    return {part: lines or [NOTHING] for part, lines in found.items()}
+
+
+def _revision(rows: list[Row]) -> list[str]:
+    return [f"Harness and wxserve at `{rows[-1]['harness']}`.", ""] if rows else []
 
 
 def _circumstances(rows: list[Row]) -> list[str]:
     if not rows:
-        return [NOTHING]
+        return []
     windows = sorted({row["window_s"] for row in rows})
     repeated = max(row["repetition"] for row in rows) + 1
     speeds = [row["machine_ms"] for row in rows]
     return [
+        *_revision(rows),
         (
-            f"Harness and wxserve at `{rows[-1]['harness']}`; windows of "
-            f"{', '.join(f'{window:g}' for window in windows)} s; medians of {repeated}; "
+            f"Windows of {', '.join(f'{window:g}' for window in windows)} s; "
+            f"medians of {repeated}; "
             f"{disturbed(rows)} of {len(rows)} rows were measured while others used the server's "
             f"processor; the fixed piece of work took {min(speeds):g} to {max(speeds):g} ms."
-        )
+        ),
+        "",
     ]
 
 

@@ -171,7 +171,7 @@ def survival_tables(rows: list[Row]) -> list[str]:
         head += ["hung up on", "memory grown KiB", "others' p99 ms before / during"] * slow
         body = [_line(row, slow=slow) for row in found]
         lines += [f"### {case}", "", *table([head, *body]), ""]
-    return lines or ["Nothing is measured yet."]
+    return lines
 
 
 def _line(row: Row, *, slow: bool) -> list[str]:

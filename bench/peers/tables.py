@@ -10,6 +10,7 @@ from bench.server import OURS
 
 NEAR: Final = 0.02
 """Figures that differ by less are told as the same."""
+NOTHING: Final = "Nothing is measured yet."
 
 
 def middle(rows: Iterable[Row], field: str) -> float | None:
@@ -67,7 +68,7 @@ def table(lines: list[list[str]]) -> list[str]:
 def comparison(rows: Sequence[Row]) -> list[str]:
     """Return everything that rows say: where a peer is ahead, one table for each work, versions."""
     if not rows:
-        return ["Nothing is measured yet."]
+        return [NOTHING]
     lines = ["Where a peer is ahead of wxserve:", "", *ahead(rows), ""]
     return [*lines, *work_tables(rows), "### Versions and receipts", "", *receipts(rows)]
 

@@ -1,9 +1,11 @@
 """docs/benchmarks.md says what its rows say."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -47,17 +49,23 @@ def test_parts_without_rows_say_so(tmp_path: Path) -> None:
 
 
 class FakePlots(ModuleType):
-    """Draws nothing; every call but ``subplots`` and ``savefig`` is taken and forgotten."""
+    """Draws nothing; every call but those below is taken and forgotten."""
 
     def __init__(self) -> None:
         super().__init__("plots")
         self.saved: list[str] = []
+        self.bars: list[dict[str, float]] = []
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *arguments, **options: None
 
-    def subplots(self, figsize: tuple[float, float]) -> tuple[None, "FakePlots"]:
-        return None, self
+    def subplots(
+        self, rows: int = 1, columns: int = 1, **options: object
+    ) -> tuple["FakePlots", Any]:
+        return self, self if rows == columns == 1 else [self] * columns
+
+    def barh(self, names: list[str], values: list[float], color: list[str]) -> None:
+        self.bars.append(dict(zip(names, values, strict=True)))
 
     def savefig(self, path: Path, **options: object) -> None:
         self.saved.append(path.name)
@@ -69,8 +77,11 @@ def test_pictures_are_drawn_of_what_there_are_rows_for(
     plots = FakePlots()
     monkeypatch.setattr("importlib.import_module", lambda name: plots)
     points = [{"wanted_per_s": 10.0, "p99_ms": 1.0}]
-    peers = [PEER_ROW, {**PEER_ROW, "server": "b", "points": points}]
+    peers = [PEER_ROW, {**PEER_ROW, "server": "b", "points": points, "server_cpu_us_per_msg": 3.0}]
     grown = [{"kind": "log", "size": size, "server_cpu_us_per_msg": 1.0} for size in (0, 10)]
-    names = ["cost-pairs-1x1.png", "growth-log.png", "latency.png"]
+    names = ["pairs-1x1.png", "growth-log.png", "latency.png"]
     assert draw(tmp_path, peers, grown) == plots.saved == names
+    assert plots.bars[0] == {"wxserve": 2.0, "b": 3.0}
+    assert plots.bars[1]["wxserve"] == 1.0
+    assert math.isnan(plots.bars[2]["b"])  # a figure that it does not have
     assert draw(tmp_path, peers[:1], grown[:1]) == []
