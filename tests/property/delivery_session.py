@@ -87,11 +87,11 @@ class Session:
     def pump(self, share: float = 1.0) -> None:
         """Take what the server wrote, or the first part of it."""
         self.world.look()
-        data = self.link.take() if self.link.has_outgoing else b""
+        data = self.link.take() if self.link.outgoing_bytes else b""
         self.connection.receive_data(data[: int(len(data) * share)])
         while (event := self.connection.next_event()) is not None:
             self._take(event)
-        if self.link.closing and not self.link.has_outgoing:
+        if self.link.closing and not self.link.outgoing_bytes:
             self.over = True
 
     def _take(self, event: Received) -> None:

@@ -19,7 +19,7 @@ from tests.property.delivery_machine import Delivery
 from tests.property.delivery_world import FEW_SENDS, Config, World
 from wxserve.protocol.codec import encode
 from wxserve.protocol.frames import Synced
-from wxserve.protocol.identifiers import ConversationId, DeviceId
+from wxserve.protocol.identifiers import AccountId, ConversationId, DeviceId
 from wxserve.router import delivery
 from wxserve.router.delivery import Delivery as Pushing
 from wxserve.router.fanouts import Fanouts
@@ -52,11 +52,14 @@ class Way(NamedTuple):
     limits: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
 
-def push_whatever_was_sent(self: Pushing, session: Session, entry: Entry) -> None:
+def push_whatever_was_sent(self: Pushing, entry: Entry, accounts: tuple[AccountId, ...]) -> None:
     """Push an entry without a look at the one before it."""
-    conversation, seq = entry.conversation, entry.seq
-    if session.following is Following.LIVE and session.sent.get(conversation.id, 0) < seq:
-        self._write_entry(session, conversation.id, seq, entry.frame)
+    conversation, seq = entry.conversation.id, entry.seq
+    for session in self._followers(accounts):
+        if session.following is Following.LIVE and session.sent.get(conversation, 0) < seq:
+            session.link.write(entry.frame)
+            session.sent[conversation] = seq
+            self.note_untold(session)
 
 
 def skip_in_silence(
@@ -124,7 +127,7 @@ ONE_BY_ONE = {"router": RouterLimits(fanout_step_sessions=1)}
 SLOW = {"router": RouterLimits(credit_entries=3, synced_interval_s=0.1)}
 LAGGING = {"twins": True, "router": RouterLimits(outgoing_bytes_max=1)}
 WAYS = (
-    Way("sequence not checked", Pushing, "push", push_whatever_was_sent),
+    Way("sequence not checked", Pushing, "_push_to", push_whatever_was_sent),
     Way("skip forgotten", Pushing, "_write_skip", skip_in_silence),
     Way("lagging forgotten", Pushing, "fall_behind", lambda *_: None),
     Way("current always", Pushing, "accept_own", say_current, TALK),

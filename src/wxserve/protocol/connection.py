@@ -128,11 +128,16 @@ class Connection:
         Raises:
             RemoteProtocolError: the peer broke a rule; nothing more will be read.
         """
-        taken = self._take(self._buffer, self._offset)
+        buffer = self._buffer
+        if not buffer:
+            return None
+        taken = self._take(buffer, self._offset)
         if taken is not None:
             received: Received | None
             received, self._offset = taken
             self._needed = HEADER_BYTES
+            if self._offset == len(buffer):
+                self._buffer, self._offset = b"", 0
             return received
         try:
             while len(self._buffer) - self._offset >= self._needed:

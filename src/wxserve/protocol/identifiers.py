@@ -1,5 +1,6 @@
 """Identifiers that travel on the wire, and how the derived ones are derived."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from struct import Struct
 from typing import Final, NewType
@@ -20,18 +21,13 @@ DEVICE_BYTES = 8
 CONVERSATION_BYTES = 16
 OP_BYTES = 16
 SENDER_BYTES = 24
-_OP: Final = Struct(f">{DEVICE_BYTES}sQ")
+split_op: Final[Callable[[OpId], tuple[DeviceId, int]]] = Struct(f">{DEVICE_BYTES}sQ").unpack
+"""Returns the device and the counter inside an operation id."""
 
 
 def op_id(device: DeviceId, counter: int) -> OpId:
     """Return the name of operation ``counter`` (1 … 2**64-1) of ``device``."""
     return OpId(device + counter.to_bytes(8, "big"))
-
-
-def split_op(op: OpId) -> tuple[DeviceId, int]:
-    """Return the device and the counter inside an operation id."""
-    device, counter = _OP.unpack(op)
-    return device, counter
 
 
 def op_counter(op: OpId) -> int:

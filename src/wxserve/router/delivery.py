@@ -49,37 +49,40 @@ class Delivery:
             self._push_to(entry, (entry.also,))
 
     def _push_to(self, entry: Entry, accounts: tuple[AccountId, ...]) -> None:
+        """Push an entry where it follows what the session has; elsewhere leave it to the log."""
         conversation, seq, _, frame, _, _, _ = entry
-        by_account, push = self._directory.by_account.get, self.push
+        identifier, size, before = conversation.id, len(frame), seq - 1
+        by_account, outgoing_max = self._directory.by_account.get, self._limits.outgoing_bytes_max
         for account in accounts:
             for session in by_account(account, ()):
-                if session.following is not _NOTHING:
-                    push(session, conversation, seq, frame)
+                if session.following is _NOTHING:
+                    continue
+                sent = session.sent.get(identifier)
+                if sent is None:
+                    sent = self._first_push(session, conversation, seq)
+                if sent is None or sent >= seq:
+                    continue
+                if (
+                    sent == before
+                    and identifier not in session.lagging
+                    and session.credit_entries > 0
+                    and session.credit_bytes > 0
+                    and session.link.outgoing_bytes < outgoing_max
+                ):
+                    session.link.write(frame)
+                    session.sent[identifier] = seq
+                    session.credit_bytes -= size
+                    session.credit_entries -= 1
+                    if not session.untold:
+                        self.note_untold(session)
+                else:
+                    self.fall_behind(session, conversation, seq)
 
     def _followers(self, accounts: tuple[AccountId, ...]) -> Iterator[Session]:
         for account in accounts:
             for session in self._directory.of_account(account):
                 if session.following is not _NOTHING:
                     yield session
-
-    def push(self, session: Session, conversation: Conversation, seq: int, frame: bytes) -> None:
-        """Push one entry, if it follows what the session has; else leave it to the log."""
-        identifier = conversation.id
-        sent = session.sent.get(identifier)
-        if sent is None:
-            sent = self._first_push(session, conversation, seq)
-        if sent is None or sent >= seq:
-            return
-        if (
-            sent == seq - 1
-            and identifier not in session.lagging
-            and session.credit_entries > 0
-            and session.credit_bytes > 0
-            and session.link.outgoing_bytes < self._limits.outgoing_bytes_max
-        ):
-            self._write_entry(session, identifier, seq, frame)
-        else:
-            self.fall_behind(session, conversation, seq)
 
     def _first_push(self, session: Session, conversation: Conversation, seq: int) -> int | None:
         """Return what the session has of a conversation that was quiet since its log-in.
@@ -103,16 +106,6 @@ class Delivery:
         session.sent[conversation.id] = next_seq - 1
         return next_seq - 1
 
-    def _write_entry(
-        self, session: Session, conversation: ConversationId, seq: int, frame: bytes
-    ) -> None:
-        session.link.write(frame)
-        session.sent[conversation] = seq
-        session.credit_bytes -= len(frame)
-        session.credit_entries -= 1
-        if not session.untold:
-            self.note_untold(session)
-
     def _write_skip(
         self, session: Session, conversation: ConversationId, through: int, reason: int
     ) -> None:
@@ -130,7 +123,7 @@ class Delivery:
         Returns:
             Whether ACCEPTED stands for the DELIVER: the session has everything before it.
         """
-        conversation, seq, _, frame, _, _, _ = entry
+        conversation, seq, _, _, _, _, _ = entry
         identifier = conversation.id
         if session.following is _NOTHING:
             return False
@@ -140,7 +133,8 @@ class Delivery:
             if sent is None:
                 return False
         if sent != seq - 1 or identifier in session.lagging:
-            self.push(session, conversation, seq, frame)
+            if sent < seq:
+                self.fall_behind(session, conversation, seq)
             return False
         session.sent[identifier] = seq
         if not session.untold:
@@ -264,7 +258,10 @@ class Delivery:
                 continue
             sent = through
             if frame is not None:
-                self._write_entry(session, conversation, through, frame)
+                session.link.write(frame)
+                session.sent[conversation] = through
+                session.credit_bytes -= len(frame)
+                session.credit_entries -= 1
             else:
                 self._write_skip(session, conversation, through, reason)
         if sent >= lag.head:

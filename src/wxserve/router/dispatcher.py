@@ -85,10 +85,7 @@ class Dispatcher:
     # -- the message path ----------------------------------------------------------------------
 
     def _admit_send(self, session: Session) -> Refusal | None:
-        """Charge a message, which was most often paid for together with the one before it."""
-        if session.sends_prepaid and not self.draining:
-            session.sends_prepaid -= 1
-            return None
+        """Charge a message that was not paid for together with an earlier one, and later ones."""
         refusal = self.admit(session, "send")
         if refusal is None:
             session.sends_prepaid = self._admission.prepay(
@@ -105,6 +102,11 @@ class Dispatcher:
         counter = check_op(session, op)
         if kind != _MESSAGE:
             raise Refusal(ErrorCode.KIND_NOT_ALLOWED)
+        if session.sends_prepaid and not self.draining:
+            session.sends_prepaid -= 1
+            unadmitted = None
+        else:
+            unadmitted = self._admit_send(session)
         append = make(
             Append,
             session.account,
@@ -115,7 +117,7 @@ class Dispatcher:
             data,
             ttl_s,
             flags & (SILENT | URGENT),
-            self._admit_send(session),
+            unadmitted,
             session,
             stream,
             self._sent,

@@ -47,15 +47,16 @@ class Link:
         session: after authentication.
         authenticated: it had a session, also when that is over.
         closing: when what waits is written, hang up.
-        outgoing_bytes: how many bytes wait to be written.
+        outgoing_bytes: how many bytes wait to be written; 0 if there is nothing for ``take``.
+        paused: the transport must not read from the socket now.
         heard: something was received since this was last cleared.
         deadline_s: when the link ends unless something happens.
         busy: an asynchronous step of the handshake is under way.
     """
 
     __slots__ = (
-        "_dirty", "_outgoing", "_owner", "_paused", "address", "authenticated", "binding", "busy",
-        "closing", "connection", "deadline_s", "heard", "outgoing_bytes", "over", "session",
+        "_dirty", "_held", "_outgoing", "_owner", "address", "authenticated", "binding", "busy",
+        "closing", "connection", "deadline_s", "heard", "outgoing_bytes", "over", "paused", "session",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +65,8 @@ class Link:
         self._owner = owner
         self._dirty = dirty
         self._outgoing: list[bytes] = []
-        self._paused = False
+        self._held = False
+        self.paused = False
         self.address = address
         self.binding = binding
         self.connection = Connection(Role.SERVER)
@@ -109,18 +111,9 @@ class Link:
         data = self._outgoing[0] if len(self._outgoing) == 1 else b"".join(self._outgoing)
         self._outgoing.clear()
         self.outgoing_bytes = 0
+        self.paused = self._held
         self._owner.drained(self)
         return data
-
-    @property
-    def has_outgoing(self) -> bool:
-        """Whether there is anything for ``take``."""
-        return bool(self._outgoing)
-
-    @property
-    def paused(self) -> bool:
-        """Whether the transport must not read from the socket now."""
-        return self._paused or self.outgoing_bytes > PAUSE_BYTES
 
     def lost(self) -> None:
         """The socket is gone."""
@@ -136,6 +129,8 @@ class Link:
             self._dirty.add(self)
         self._outgoing.append(data)
         self.outgoing_bytes += len(data)
+        if self.outgoing_bytes > PAUSE_BYTES:
+            self.paused = True
 
     def send(self, frame: Frame, stream: int = 0, flags: int = 0) -> None:
         """Encode a frame that the connection's state allows, and write it."""
@@ -144,8 +139,9 @@ class Link:
 
     def pause(self, *, paused: bool) -> None:
         """Stop or resume reading from the socket."""
-        if paused is not self._paused:
-            self._paused = paused
+        if paused is not self._held:
+            self._held = paused
+            self.paused = paused or self.outgoing_bytes > PAUSE_BYTES
             self._dirty.add(self)
 
     def fail(self, reply: Error) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import msgpack
@@ -165,7 +166,8 @@ class Transaction:
         """
         overlay, identifier = self.overlay, conversation.id
         op, envelope, digest, ttl_s, flags = content
-        seq = self.head(conversation) + 1
+        head = overlay.heads.get(identifier)
+        seq = (self.head(conversation) if head is None else head[0]) + 1
         position = overlay.position + 1
         time_ms, running_ms = overlay.time_ms, self.running_ms
         frame = encode(
@@ -347,16 +349,11 @@ class Transaction:
         memory, overlay = self._memory, self.overlay
         memory.conversations.update(overlay.conversations)
         memory.devices.update(overlay.devices)
-        add = memory.tail.add
-        noted: dict[ConversationId, Conversation] = {}
-        accounts: list[AccountId] = []
+        add, written = memory.tail.add, dict[Conversation, None]()
         for conversation, seq, position, _, _, _, _ in overlay.entries:
-            identifier = conversation.id
-            add(identifier, seq, position)
-            if noted.get(identifier) is not conversation:
-                noted[identifier] = conversation
-                accounts += conversation.joined
-        memory.note_change(accounts, overlay.position)
+            add(conversation.id, seq, position)
+            written[conversation] = None  # by identity: members may change between two entries
+        memory.note_change(chain.from_iterable([one.joined for one in written]), overlay.position)
         for identifier, head in overlay.heads.items():
             state = memory.conversations.get(identifier)
             if state is not None:

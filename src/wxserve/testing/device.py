@@ -73,7 +73,7 @@ class TestDevice:
 
     def pump(self) -> list[Received]:
         """Take what the server wrote; return the frames, also kept where they belong."""
-        if self.link.has_outgoing:
+        if self.link.outgoing_bytes:
             self.connection.receive_data(self.link.take())
         events: list[Received] = []
         while (event := self.connection.next_event()) is not None:
@@ -95,7 +95,7 @@ class TestDevice:
             found = self._take(kind, stream)
             if found is not None:
                 return found
-            if self.link.closing and not self.link.has_outgoing:
+            if self.link.closing and not self.link.outgoing_bytes:
                 raise AssertionError(f"the link ended: {self.heard[-1:]}")
             await trio.sleep(0.005)
 

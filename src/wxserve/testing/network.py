@@ -171,11 +171,11 @@ class Wire:
         link = self.link
         if link is None:
             return
-        if link.has_outgoing and self.down.has_room:
+        if link.outgoing_bytes and self.down.has_room:
             data = link.take()
             self.on_said(self.down, data)
             self.down.write(data)
-        if link.closing and not link.has_outgoing:
+        if link.closing and not link.outgoing_bytes:
             self.lose_link()
             self.down.finish()
         else:

@@ -10,8 +10,8 @@ class Link(Protocol):
     """One connection without its socket. Nothing here waits or raises."""
 
     @property
-    def has_outgoing(self) -> bool:
-        """Whether ``take`` has something to give."""
+    def outgoing_bytes(self) -> int:
+        """How much ``take`` has to give."""
         ...
 
     @property

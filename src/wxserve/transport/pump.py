@@ -91,7 +91,7 @@ class Pump:
         now, streams, turnstile = self._clock(), self.streams, self.turnstile
         if turnstile.opens(now):
             streams.watch_strangers(wanted=True)
-        served, strangers_wait = 0, False
+        served, strangers_wait, known_s = 0, False, now
         for descriptor, events in streams.poller.ready(self._limits.events_per_step_max):
             stream = streams.by_descriptor(descriptor)
             if stream is None:
@@ -99,9 +99,10 @@ class Pump:
             elif events & HUNG_UP:
                 streams.move(stream, stranger=True)
             else:
-                turnstile.heard(stream.known_s, now)
-                self._guard(self._serve, stream, events)
+                known_s = min(known_s, stream.known_s)
+                self._serve(stream, events)
                 served += 1
+        turnstile.heard(known_s, now)
         if strangers_wait:
             self._serve_strangers(served)
         self.flush()
@@ -135,7 +136,7 @@ class Pump:
             streams.watch_strangers(wanted=False)
 
     def _serve_stranger(self, stream: Stream, events: int, now: float) -> None:
-        self._guard(self._serve, stream, events)
+        self._serve(stream, events)
         link = stream.link
         if link is not None and link.authenticated and not events & HUNG_UP:
             self.streams.move(stream, stranger=False)
@@ -146,7 +147,7 @@ class Pump:
         for link in self._router.dirty.take():
             stream = self.streams.by_link(link)
             if stream is not None:
-                self._guard(self._write, stream, 0)
+                self._serve(stream, 0)
 
     def sweep(self, now: float) -> None:
         """Enforce the deadlines; call it about once a second.
@@ -174,25 +175,27 @@ class Pump:
             door.descriptors_exhausted,
         )
 
-    def _guard(self, action: Callable[[Stream, int], None], stream: Stream, events: int) -> None:
-        """Serve one stream; its errors end that one and no other."""
+    def _serve(self, stream: Stream, events: int) -> None:
+        """Serve one stream; its errors end that one and no other.
+
+        Args:
+            stream: which one.
+            events: as the poller reports them; 0 writes what gathered.
+        """
         try:
-            action(stream, events)
-        except OSError:
-            self.streams.close(stream)
-        except Exception:  # noqa: BLE001 - a defect met by one peer must not disconnect the others
-            _log.exception("connection.defect")
-            self.streams.close(stream)
+            if events & WRITE or not events:
+                self._write(stream, events)
+            if events & ~WRITE:
+                self._read(stream, events)
+        except Exception as error:  # noqa: BLE001 - a defect met by one peer must not disconnect the others
+            self._broken(stream, error)
         else:
             self.streams.watch(stream)
 
-    def _serve(self, stream: Stream, events: int) -> None:
-        if events & WRITE:
-            self._write(stream, events)
-            if stream.socket.fileno() < 0:
-                return
-        if events & ~WRITE:
-            self._read(stream, events)
+    def _broken(self, stream: Stream, error: Exception) -> None:
+        if not isinstance(error, OSError):
+            _log.error("connection.defect", exc_info=error)
+        self.streams.close(stream)
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -257,16 +260,21 @@ class Pump:
         """Drop the oldest begun handshake if there are too many; what it said last may wait."""
         oldest = self.streams.excess(now)
         if oldest is not None:
-            self._guard(self._read, oldest, READ)
+            self._serve(oldest, READ)
             if self.streams.excess(now) is oldest:
                 self.entrance.refused += 1
                 self.streams.close(oldest, reset=True)
 
     def open(self, stream: Stream) -> None:
         """Give a stream that is ready for frames its link, or the reason why it gets none."""
-        self._guard(self._open, stream, 0)
+        try:
+            self._open(stream)
+        except Exception as error:  # noqa: BLE001 - as in ``_serve``
+            self._broken(stream, error)
+        else:
+            self.streams.watch(stream)
 
-    def _open(self, stream: Stream, _events: int) -> None:
+    def _open(self, stream: Stream) -> None:
         address, accepted_s = stream.address, self._clock()
         if stream.phase is Phase.HANDSHAKE:
             accepted_s = self.streams.end_handshake(stream)
@@ -296,7 +304,7 @@ class Pump:
                 self.streams.limit(stream, self._clock() + granted_s)
             return
         link = stream.link
-        stream.more = link is not None and link.has_outgoing
+        stream.more = link is not None and link.outgoing_bytes > 0
         if link is not None:
             if link.closing and not stream.more:
                 self.hang_up(stream)
@@ -318,4 +326,4 @@ class Pump:
             last = stream.tls.drain() + stream.tls.encrypt(last) + stream.tls.close()
             stream.tls = None  # 46 KiB that a peer which stays must not hold
         stream.unsent = bytes(stream.unsent) + last
-        self._guard(self._write, stream, WRITE)
+        self._serve(stream, WRITE)

@@ -88,7 +88,7 @@ class Stream:
         if self.unsent and not (ready and self._send(self.unsent)):
             return False
         link, tls = self.link, self.tls
-        data = link.take() if link is not None and link.has_outgoing else b""
+        data = link.take() if link is not None and link.outgoing_bytes else b""
         if tls is not None:
             data = tls.encrypt(data) if data else tls.drain()
         return not data or self._send(data)

@@ -41,8 +41,8 @@ class FakeLink:
         self.take_bytes_max: int | None = None
 
     @property
-    def has_outgoing(self) -> bool:
-        return bool(self.outgoing)
+    def outgoing_bytes(self) -> int:
+        return len(self.outgoing)
 
     def receive(self, data: bytes) -> None:
         assert not self.is_lost
