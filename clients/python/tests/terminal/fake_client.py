@@ -66,7 +66,13 @@ class FakeHanded(Entry):
 
 
 class Memory(sqlite3.Connection):
-    """A database that outlives the clients that use it one after the other, and then goes."""
+    """A database that outlives the clients that use it one after the other, and then goes.
+
+    It may go in any thread: in the one in which the collector runs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(":memory:", isolation_level=None, check_same_thread=False)
 
     def __del__(self) -> None:
         self.close()
@@ -99,7 +105,7 @@ class FakeClient:
 
     def __init__(self, sql: sqlite3.Connection | None = None) -> None:
         self.account, self.device = ME, MY_DEVICE
-        self.sql = sql or sqlite3.connect(":memory:", isolation_level=None, factory=Memory)
+        self.sql = sql or Memory()
         self.logs: dict[ConversationId, FakeLog] = {}
         self.names: dict[AccountId, str] = {ME: "Ann"}
         self.rolls: dict[ConversationId, dict[AccountId, tuple[int, int]]] = {}
