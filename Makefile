@@ -42,13 +42,13 @@ prove: $(STAMP) ## run the proofs in their long size for BUDGET (60s, 40m, 2h), 
 bench: $(STAMP) ## measure: every scenario of the load harness, at most ten minutes (see bench/README.md)
 	@$(PY) -m bench.suite $(ARGS)
 
-bench-peers: $(STAMP) ## the same work for wxserve and its peers; hours (ARGS="--quick": ten minutes)
+bench-peers: $(STAMP) ## the same work for wxserve and its peers; an hour and a half (ARGS="--quick": ten minutes)
 	@$(PY) -m bench.peers.compare $(ARGS)
 
 bench-survival: $(STAMP) ## what kill -9 and a slow reader cost wxserve and its peers
 	@$(PY) -m bench.peers.survival $(ARGS)
 
-bench-growth: $(STAMP) ## what connections and a long log cost; hours (ARGS="--quick": minutes)
+bench-growth: $(STAMP) ## what connections and a long log cost; half an hour (ARGS="--quick": minutes)
 	@$(PY) -m bench.growth $(ARGS)
 
 bench-guard: $(STAMP) ## this tree against the previous tag; fails on a loss (ARGS="--against REV")

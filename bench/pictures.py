@@ -74,7 +74,7 @@ def _draw_growth(plots: ModuleType, raw: Path, rows: list[Row]) -> list[str]:
         costs = [middle(group, "server_cpu_us_per_msg") or 0.0 for group in groups]
         axes.plot([max(1, size) for size in sizes], costs, marker="o")
         axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.2 * max(costs))
         axes.set_title(title)
         axes.set_xlabel(head)
         axes.set_ylabel("µs/message")
