@@ -20,6 +20,7 @@ from wxserve.protocol.errors import ErrorCode
 from wxserve.protocol.identifiers import ConversationId, OpId
 from wxserve.router.admission import Admission
 from wxserve.router.limits import AdmissionLimits, Budget, Rate, RouterLimits
+from wxserve.router.link import PAUSE_BYTES
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -84,6 +85,30 @@ async def test_reading_goes_on_when_exactly_the_limit_waits_for_its_commit(
         assert alice.link.paused
         await answers(alice, *streams)
         assert not alice.link.paused
+
+
+async def test_link_is_read_again_when_neither_its_output_nor_its_session_holds_it_back(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, "alice") as (_, (alice,)):
+        link = alice.link
+
+        def held() -> bool:
+            return link.paused
+
+        link.write(b"\0" * (PAUSE_BYTES + 1))
+        assert held()
+        link.take()
+        assert not held()
+        link.pause(paused=True)
+        link.write(b"\0" * (PAUSE_BYTES + 1))
+        link.pause(paused=False)
+        assert held(), "too much waits still"
+        link.pause(paused=True)
+        link.take()
+        assert held(), "its session holds it back still"
+        link.pause(paused=False)
+        assert not held()
 
 
 def test_buckets_are_bounded_and_the_longest_unused_goes_first() -> None:
